@@ -1,0 +1,177 @@
+package sites
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// owned returns the site if the actor may see it; another's is ErrNotFound, like none.
+func (s *Service) owned(ctx context.Context, actor Actor, name string) (Site, error) {
+	site, err := s.store.Site(ctx, strings.ToLower(name))
+	if err == nil && !actor.Admin() && site.Owner != actor.ID {
+		err = ErrNotFound
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Site{}, Refuse(ErrNotFound, "There is no site of that name here.")
+	}
+	return site, err
+}
+
+// Site returns one site with everything that is known of it. A site of another owner is ErrNotFound.
+func (s *Service) Site(ctx context.Context, actor Actor, name string) (SiteStatus, error) {
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return SiteStatus{}, err
+	}
+	hosts, err := s.store.Hosts(ctx, site.ID)
+	if err != nil {
+		return SiteStatus{}, err
+	}
+	releases, err := s.store.Releases(ctx, site.ID)
+	if err != nil {
+		return SiteStatus{}, err
+	}
+	return s.status(siteHosts{site, hosts}, releases), nil
+}
+
+// Sites lists the sites of an account by name. Owner 0 lists everybody's; that and other accounts' are for admins.
+func (s *Service) Sites(ctx context.Context, actor Actor, owner AccountID) ([]SiteStatus, error) {
+	if owner != actor.ID && !actor.Admin() {
+		return nil, Refuse(ErrForbidden, "Only an admin can see other accounts' sites.")
+	}
+	found, err := s.store.Sites(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := s.store.HostsOf(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := s.store.HeadReleases(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	hostsBySite := grouped(hosts, func(h Host) SiteID { return h.Site })
+	headsBySite := grouped(heads, func(r Release) SiteID { return r.Site })
+	statuses := make([]SiteStatus, len(found))
+	for i, site := range found {
+		statuses[i] = s.status(siteHosts{site, hostsBySite[site.ID]}, headsBySite[site.ID])
+	}
+	return statuses, nil
+}
+
+func grouped[T any](all []T, site func(T) SiteID) map[SiteID][]T {
+	groups := make(map[SiteID][]T)
+	for _, v := range all {
+		groups[site(v)] = append(groups[site(v)], v)
+	}
+	return groups
+}
+
+func (s *Service) status(sh siteHosts, releases []Release) SiteStatus {
+	ownHostFirst(sh.hosts)
+	st := SiteStatus{Site: sh.site, Hosts: sh.hosts, Serving: s.conditions.instances(sh.site.ID)}
+	st.State, st.Reason = s.conditions.state(sh.site)
+	for i := range releases {
+		if releases[i].Number == sh.site.Active {
+			st.Release = &releases[i]
+		}
+	}
+	if len(releases) > 0 && releases[0].Number != sh.site.Active {
+		st.Latest = &releases[0]
+	}
+	return st
+}
+
+// Releases lists a site's releases, newest first.
+func (s *Service) Releases(ctx context.Context, actor Actor, name string) ([]Release, error) {
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Releases(ctx, site.ID)
+}
+
+// Release returns one release of a site.
+func (s *Service) Release(ctx context.Context, actor Actor, name string, number int) (Release, error) {
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return Release{}, err
+	}
+	r, err := s.store.Release(ctx, site.ID, number)
+	if errors.Is(err, ErrNotFound) {
+		return Release{}, Refuse(ErrNotFound, "%s has no release %d.", name, number)
+	}
+	return r, err
+}
+
+// Await returns when nothing is under way at the site: uploads unpacked before the call serve or have failed.
+func (s *Service) Await(ctx context.Context, actor Actor, name string) (SiteStatus, error) {
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return SiteStatus{}, err
+	}
+	for done := s.conditions.busy(site.ID); done != nil; done = s.conditions.busy(site.ID) {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return SiteStatus{}, ctx.Err()
+		}
+	}
+	return s.Site(ctx, actor, name)
+}
+
+// Events lists the audit log, newest first. An owner sees what has happened to one site of its own, named by f.Subject,
+// since that site was made: not what an earlier site or an account of that name did.
+func (s *Service) Events(ctx context.Context, actor Actor, f EventFilter) ([]Event, error) {
+	if actor.Admin() {
+		return s.store.Events(ctx, f)
+	}
+	site, err := s.owned(ctx, actor, f.Subject)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.store.Events(ctx, EventFilter{Subject: site.Name, Limit: f.Limit})
+	return slices.DeleteFunc(events, func(e Event) bool { return !e.concerns(site) }), err
+}
+
+// concerns tells a site's events from those of others that bear the same name.
+func (e Event) concerns(site Site) bool {
+	kind, _, _ := strings.Cut(e.Action, ".")
+	return (kind == "site" || kind == "release" || kind == "record" || kind == "domain") && !e.At.Before(site.CreatedAt)
+}
+
+// Templates lists what sites can be run on.
+func (s *Service) Templates(ctx context.Context) ([]Template, error) { return s.store.Templates(ctx) }
+
+// Setting returns a value of the installation; ErrNotFound when it was never set.
+func (s *Service) Setting(ctx context.Context, key string) (string, error) {
+	return s.store.Setting(ctx, key)
+}
+
+// SetSetting keeps a value of the installation. One that is so already makes no event.
+func (s *Service) SetSetting(ctx context.Context, actor Actor, key, value string) error {
+	if before, err := s.store.Setting(ctx, key); err == nil && before == value {
+		return nil
+	}
+	return s.commit(ctx, eventBy(actor, "setting.set", key, value), func(e *edit) error {
+		return e.PutSetting(ctx, key, value)
+	})
+}
+
+// HostChanged tells watchers that something about a host, such as its certificate, is different now.
+func (s *Service) HostChanged(host string) {
+	if name, ok := strings.CutSuffix(host, "."+s.zone); ok {
+		s.watchers.notify(name)
+		return
+	}
+	found, err := s.store.Host(s.work.ctx, host)
+	if err != nil {
+		return // no site's, or going to be
+	}
+	if site, err := s.store.SiteByID(s.work.ctx, found.Site); err == nil {
+		s.watchers.notify(site.Name)
+	}
+}

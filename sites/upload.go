@@ -1,0 +1,214 @@
+package sites
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Upload takes a zip as the site's next release. It returns once the content is unpacked and the release is recorded,
+// which a crash does not undo; starting and activating it go on behind, and Await waits for them. A refused
+// archive is recorded as a failed release with its reason.
+func (s *Service) Upload(ctx context.Context, actor Actor, name string, archive io.Reader) (Release, error) {
+	if !s.Ready() {
+		return Release{}, Refuse(ErrNotReady, "berth is still starting. Try again in a moment.")
+	}
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return Release{}, err
+	}
+	if err := s.admission.enter(actor.ID); err != nil {
+		return Release{}, err
+	}
+	defer s.admission.leave(actor.ID)
+	if err := s.roomForUpload(ctx, site); err != nil {
+		return Release{}, err
+	}
+	zip, err := s.content.receive(ctx, archive, s.maxUpload)
+	if err != nil {
+		return Release{}, err
+	}
+	defer os.Remove(zip)
+	// The upload has arrived: a client that leaves now does not stop it.
+	return s.acceptUpload(context.WithoutCancel(ctx), actor, site, zip)
+}
+
+// roomForUpload refuses what is hopeless before it is sent.
+func (s *Service) roomForUpload(ctx context.Context, site Site) error {
+	return errors.Join(s.content.room(), roomForBytes(ctx, s.store, site, 1))
+}
+
+func (s *Service) acceptUpload(ctx context.Context, actor Actor, site Site, zip string) (Release, error) {
+	if err := s.content.room(); err != nil {
+		return Release{}, err
+	}
+	staging := s.content.staging(zip)
+	defer os.RemoveAll(staging)
+	manifest, err := s.unpack(ctx, zip, staging)
+	if err != nil {
+		return Release{}, s.refuseUpload(ctx, actor, site, noSpaceOr(err))
+	}
+	release, err := s.addRelease(ctx, actor, site, manifest, staging)
+	if errors.Is(err, ErrQuota) {
+		return Release{}, s.refuseUpload(ctx, actor, site, err)
+	}
+	if err != nil {
+		return Release{}, err
+	}
+	s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	return release, nil
+}
+
+// addRelease gives the content its number and makes it the wanted release. The content is in place before the row is
+// committed, so a committed release is whole.
+func (s *Service) addRelease(ctx context.Context, actor Actor, site Site, m Manifest, unpacked string) (Release, error) {
+	r := Release{Site: site.ID, State: ReleasePreparing, CreatedBy: actor.Name, Files: m.Files, Bytes: m.Bytes, Warning: m.Warning}
+	template, err := s.store.Template(ctx, site.Template)
+	if err != nil {
+		return r, err
+	}
+	if template.Static() {
+		r.Remarks = m.Remarks
+	}
+	event := eventBy(actor, "release.upload", site.Name, "")
+	err = s.commit(ctx, event, func(e *edit) error {
+		site, err := readOwn(ctx, e, site.ID)
+		if err != nil {
+			return err
+		}
+		if err := roomForBytes(ctx, e, site, m.Bytes); err != nil {
+			return err
+		}
+		if err := insertNext(ctx, e, &r); err != nil {
+			return err
+		}
+		event.Detail = fmt.Sprintf("release %d, %d files, %s", r.Number, r.Files, size(r.Bytes))
+		site.Wanted = r.Number
+		e.touch(site.ID)
+		if err := e.UpdateSite(ctx, site); err != nil {
+			return err
+		}
+		if err := s.content.keep(unpacked, site.ID, r.Number); err != nil {
+			return err
+		}
+		e.onRollback(func() { s.removeContent(site.ID, r.Number) })
+		return nil
+	})
+	return r, err
+}
+
+// readOwn reads a site again inside a transaction; one that was deleted meanwhile is refused as such.
+func readOwn(ctx context.Context, r SiteReader, id SiteID) (Site, error) {
+	site, err := r.SiteByID(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return Site{}, Refuse(ErrNotFound, "The site was deleted meanwhile.")
+	}
+	return site, err
+}
+
+// insertNext inserts r under the site's next number. The newest release is never removed, so no number comes twice.
+func insertNext(ctx context.Context, e *edit, r *Release) error {
+	releases, err := e.Releases(ctx, r.Site)
+	if err != nil {
+		return err
+	}
+	r.Number = 1
+	if len(releases) > 0 {
+		r.Number = releases[0].Number + 1
+	}
+	return e.InsertRelease(ctx, *r)
+}
+
+func roomForBytes(ctx context.Context, r Reader, site Site, more int64) error {
+	owner, err := r.AccountByID(ctx, site.Owner)
+	if err != nil {
+		return err
+	}
+	usage, err := r.Usage(ctx, site.Owner)
+	if err != nil {
+		return err
+	}
+	if owner.Quota.Bytes > 0 && usage.Bytes+more > owner.Quota.Bytes {
+		return Refuse(ErrQuota, "This release needs %d MB, and %s has %d of %d MB left. Delete a site, or ask the operator for more.",
+			ceilMB(more), owner.Name, max(0, owner.Quota.Bytes-usage.Bytes)>>20, owner.Quota.Bytes>>20)
+	}
+	return nil
+}
+
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20))
+}
+
+func ceilMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
+
+// refuseUpload records the refusal as a failed release and returns it.
+func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, cause error) error {
+	if errors.Is(cause, ErrNoSpace) {
+		return cause // recording it would need room too
+	}
+	r := Release{Site: site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: actor.Name}
+	err := s.commit(ctx, eventBy(actor, "release.refuse", site.Name, r.Reason), func(e *edit) error {
+		site, err := readOwn(ctx, e, site.ID)
+		if err != nil {
+			return err
+		}
+		if err := insertNext(ctx, e, &r); err != nil {
+			return err
+		}
+		e.touch(site.ID)
+		_, err = s.prune(ctx, e, site) // a failed release has no content to remove
+		return err
+	})
+	return errors.Join(cause, err)
+}
+
+// sentence is what of an error may be shown to people; the rest is logged.
+func (s *Service) sentence(err error) string {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Sentence
+	}
+	s.log.Error("an operation failed", "error", err)
+	return "Something went wrong on the server. The operator finds the details in berth's log."
+}
+
+// Activate makes an earlier release the active one, behind the call and after a crash too. Await waits for it.
+func (s *Service) Activate(ctx context.Context, actor Actor, name string, number int) (Release, error) {
+	site, err := s.owned(ctx, actor, name)
+	if err != nil {
+		return Release{}, err
+	}
+	release, err := s.Release(ctx, actor, name, number)
+	if err != nil {
+		return Release{}, err
+	}
+	switch {
+	case release.State == ReleaseFailed:
+		return Release{}, Refuse(ErrConflict, "Release %d of %s never worked, so it cannot be activated.", number, name)
+	case release.State == ReleasePreparing && site.Wanted == number:
+		return release, nil // it is on its way
+	case site.Active == number && site.Wanted == 0:
+		return Release{}, Refuse(ErrConflict, "Release %d of %s is active already.", number, name)
+	}
+	event := eventBy(actor, "release.activate", site.Name, fmt.Sprintf("release %d", number))
+	err = s.commit(ctx, event, func(e *edit) error {
+		site, err := readOwn(ctx, e, site.ID)
+		if err != nil {
+			return err
+		}
+		site.Wanted = number
+		e.touch(site.ID)
+		return e.UpdateSite(ctx, site)
+	})
+	if err != nil {
+		return Release{}, err
+	}
+	s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	return release, nil
+}
