@@ -1,0 +1,3 @@
+-- +goose Up
+ALTER TABLE sites ADD COLUMN instances INTEGER NOT NULL DEFAULT 1 CHECK (instances > 0);
+ALTER TABLE sites ADD COLUMN health_path TEXT NOT NULL DEFAULT '';
