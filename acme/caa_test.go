@@ -1,0 +1,102 @@
+package acme
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"math/bits"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"berth/acme/acmetest"
+
+	"github.com/miekg/dns"
+)
+
+// restrictions is what Restrict was called with.
+type restrictions struct {
+	mu   sync.Mutex
+	said [][]string
+}
+
+func (r *restrictions) add(_ context.Context, caa []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = append(r.said, caa)
+	return nil
+}
+
+func (r *restrictions) all() [][]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.said)
+}
+
+// The CAA records name the CA and this installation's account there, for names and wildcards, and are said after a restart that does not reach the CA.
+func TestCAANamesTheAccount(t *testing.T) {
+	zone := newZoneServer(t)
+	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
+	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone}
+	var first, second restrictions
+	cfg.Restrict = first.add
+	m := run(t, cfg)
+	m.Apply(full())
+	m.zoneValid(t)
+	eventually(t, time.Minute, "the restriction is known", func() bool { return len(first.all()) > 0 })
+	m.stop()
+	caa := first.all()[0]
+	if len(caa) != 2 || len(first.all()) != 1 {
+		t.Fatalf("CAA data %q", first.all())
+	}
+	for i, tag := range []string{"issue", "issuewild"} {
+		rr, err := dns.NewRR("e. CAA " + caa[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := rr.(*dns.CAA)
+		if record.Tag != tag || !strings.HasPrefix(record.Value, "pebble.letsencrypt.org; validationmethods=dns-01; accounturi=https://") ||
+			!strings.Contains(record.Value, "/my-account/") {
+			t.Errorf("%s", caa[i])
+		}
+	}
+	cfg.Restrict = second.add
+	cfg.CA.TrustedRoots = x509.NewCertPool() // the CA cannot be asked
+	run(t, cfg)
+	eventually(t, time.Minute, "the restriction is known again", func() bool { return len(second.all()) > 0 })
+	if !slices.Equal(second.all()[0], caa) {
+		t.Errorf("after a restart %q, before %q", second.all()[0], caa)
+	}
+}
+
+func TestOnlyWhatNeedsNoEscapeStandsInCAA(t *testing.T) {
+	for text, want := range map[string]bool{"https://ca.test/acct/1": true, "": false, `a"b`: false, "a;b": false, `a\b`: false, "a b": false, "ä": false} {
+		if isParameter(text) != want {
+			t.Errorf("isParameter(%q) is %v", text, !want)
+		}
+	}
+}
+
+// However many orders the first CA fulfils, a second one that is in trouble is asked for its names with growing pauses only.
+func TestSecondCAInTroubleIsLeftAlone(t *testing.T) {
+	zone := newZoneServer(t)
+	first, second := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1}), acmetest.Start(t, acmetest.Options{DNS: zone.addr}).NewFront(t)
+	second.Fail(acmetest.Answer(http.StatusForbidden, "externalAccountRequired"))
+	m := run(t, Config{CA: at(first), Fallback: at(second), Challenges: zone, PerSite: true, Restrict: new(restrictions).add})
+	m.Apply(full())
+	m.zoneValid(t)
+	before := second.Requests()
+	began := time.Now()
+	for i := range 12 {
+		name := fmt.Sprintf("s%d", i)
+		m.Apply(create(site(name)))
+		m.valid(t, name+"."+testZone)
+	}
+	pauses := bits.Len(uint(time.Since(began).Seconds())) + 2 // 1 s, 2 s, 4 s …
+	if got := second.Requests() - before; got > pauses {
+		t.Errorf("%d requests in %v to a CA that refuses us, want at most %d", got, time.Since(began), pauses)
+	}
+}

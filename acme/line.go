@@ -1,0 +1,137 @@
+package acme
+
+import (
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// line is the way to one CA, with all that keeps us from it. It is a plain structure, guarded by Manager.mu.
+type line struct {
+	gate    gate   // to the CA
+	orders  gate   // to orders of new names in the zone
+	budget  budget // for the same
+	weekly  tally  // of first certificates
+	running int    // hosts that the CA is asked for now
+}
+
+// limit is how many hosts the CA is asked for at a time; one in trouble is asked one thing at a time.
+func (l *line) limit(most int) int {
+	if l.gate.failures > 0 {
+		return 1
+	}
+	return most
+}
+
+// opens is when the CA may be asked for a host, as far as the CA is concerned, for whatever host.
+func (l *line) opens(h *host, now time.Time) time.Time {
+	switch {
+	case h.task.class == classZone:
+		return now.Add(l.gate.holds(h, now))
+	case h.task.class == classOrder:
+		return later(l.gate.until, l.budget.at())
+	default:
+		return l.gate.until
+	}
+}
+
+// frees is when the CA may be asked for a host, as far as the host and its domain are concerned.
+func (l *line) frees(h *host, now time.Time) time.Time {
+	switch h.task.class {
+	case classRevoke:
+		return time.Time{}
+	case classOrder:
+		return later(l.nameAt(h.name, now), l.domainAt(h))
+	default:
+		return l.budget.names[h.name].held
+	}
+}
+
+// refuses reports whether the CA will not serve a host for some time, so that another one may be asked: it has said so,
+// or has failed more than once.
+func (l *line) refuses(h *host, now time.Time) bool {
+	if l.gate.refuses(now) {
+		return true
+	}
+	if h.task.class == classOrder && (!h.outside && l.orders.until.After(now) || l.weekly.at(registered(h.name), now).After(now)) {
+		return true
+	}
+	n := l.budget.names[h.name]
+	return n.held.After(now) && (n.limited || n.failures > 1)
+}
+
+// orderAt is when any host like that may be ordered.
+func (l *line) orderAt(h *host) time.Time { return later(l.domainAt(h), l.budget.at()) }
+
+// domainAt is when hosts of the same domain may be ordered. What closes the gate to orders is a limit on the zone's.
+func (l *line) domainAt(h *host) time.Time {
+	if h.outside {
+		return time.Time{}
+	}
+	return l.orders.until
+}
+
+// nameAt is when that name may be ordered, as far as it alone is concerned.
+func (l *line) nameAt(name string, now time.Time) time.Time {
+	return later(l.budget.nameAt(name), l.weekly.at(registered(name), now))
+}
+
+// week is the window of a CA's limit on first certificates for a registered domain.
+const week = 7 * 24 * time.Hour
+
+// tally counts first certificates by registered domain.
+type tally struct {
+	limit  int // in a week; 0: none known
+	issued map[string][]time.Time
+}
+
+func (t *tally) add(domain string, at time.Time) {
+	if t.issued == nil {
+		t.issued = make(map[string][]time.Time)
+	}
+	t.issued[domain] = append(t.issued[domain], at)
+}
+
+// used is how many have been issued in the last week.
+func (t *tally) used(domain string, now time.Time) int {
+	used := 0
+	for _, at := range t.issued[domain] {
+		if now.Sub(at) < week {
+			used++
+		}
+	}
+	return used
+}
+
+// at is when there is room for another one.
+func (t *tally) at(domain string, now time.Time) time.Time {
+	if t.limit == 0 || t.used(domain, now) < t.limit {
+		return time.Time{}
+	}
+	issued := t.issued[domain] // in order of time
+	return issued[len(issued)-t.limit].Add(week)
+}
+
+// forget drops what has left the window.
+func (t *tally) forget(now time.Time) {
+	for domain, issued := range t.issued {
+		used := t.used(domain, now)
+		if used == 0 {
+			delete(t.issued, domain)
+			continue
+		}
+		t.issued[domain] = issued[len(issued)-used:]
+	}
+}
+
+// registered is the domain that somebody has registered and a host belongs to, by the public suffix list: what CAs count by.
+func registered(host string) string {
+	if len(host) > 2 && host[:2] == "*." {
+		host = host[2:]
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return host // it is a public suffix itself
+	}
+	return domain
+}

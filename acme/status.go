@@ -1,0 +1,109 @@
+package acme
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/sites"
+)
+
+// Certificate says what is known of the certificate of a host now.
+func (m *Manager) Certificate(host string) sites.Certificate {
+	name := sites.CanonicalHost(host)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status(name, m.table[name], time.Now())
+}
+
+// Certificates lists the certificates that exist or are to exist: the zone's own, and those of sites that have or
+// are to have their own. They are sorted by host.
+func (m *Manager) Certificates() []sites.Certificate {
+	now := time.Now()
+	m.mu.Lock()
+	list := make([]sites.Certificate, 0, len(m.table))
+	for _, h := range m.table {
+		if h.named && m.wants(h) {
+			list = append(list, m.status(h.name, h, now))
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(list, func(a, b sites.Certificate) int { return strings.Compare(a.Host, b.Host) })
+	return list
+}
+
+// status describes a name; h is nil for one that is to have no certificate of its own. The caller holds m.mu.
+func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate {
+	c := sites.Certificate{Host: name, State: sites.CertificateNone}
+	if wildcard := m.wildcard.facts.Load(); m.covered(name) && wildcard.current(now) {
+		c.State = sites.CertificateWildcard
+		m.fill(&c, wildcard)
+	}
+	switch {
+	case h == nil || !h.named:
+		return c
+	case !m.wants(h):
+		if !m.covered(name) {
+			c.LastError = fmt.Sprintf("The internal certificate authority issues for names of %s only.", m.cfg.Zone)
+		}
+		return c
+	}
+	c.LastError = h.failure
+	switch own := h.facts.Load(); {
+	case h.lapsed.Load():
+		c.LastError = fmt.Sprintf("%s does not lead to this server any more, so no certificate is ordered for it.", name)
+		if own.current(now) {
+			c.State = sites.CertificateValid
+			m.fill(&c, own)
+			c.Renewal = time.Time{}
+		}
+	case own.current(now):
+		c.State = sites.CertificateValid
+		m.fill(&c, own)
+	case h.failure != "":
+		c.State = sites.CertificateFailed
+	default:
+		c.State = sites.CertificatePending
+		if at := m.queue.orderAt(h, now); at.After(now) {
+			c.LastError = fmt.Sprintf("To keep within the certificate authority's limits, no certificate of its own is ordered for %s before %s.",
+				name, at.UTC().Format("2 January, 15:04 UTC"))
+		}
+	}
+	return c
+}
+
+// fill describes the certificate that serves.
+func (m *Manager) fill(c *sites.Certificate, f *facts) {
+	c.Authority, c.Names = m.authorities[f.ca].name, f.names
+	c.Issuer, c.Serial = f.issuer, f.serial
+	c.NotBefore, c.NotAfter, c.Renewal = f.notBefore, f.notAfter, f.renewal()
+}
+
+// Budget says how many first certificates CAs have issued in the last week for the registered domains of our hosts: for
+// the zone's by each CA, and for others that have had any. The internal CA has no limits, so nothing is said of it.
+func (m *Manager) Budget() []sites.CertificateBudget {
+	if m.internal() != nil {
+		return nil
+	}
+	now, own := time.Now(), registered(m.cfg.Zone)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []sites.CertificateBudget
+	for i, a := range m.authorities {
+		weekly := m.queue.lines[i].weekly
+		say := func(domain string) {
+			list = append(list, sites.CertificateBudget{
+				Authority: a.name, Domain: domain, Issued: weekly.used(domain, now), Limit: weekly.limit,
+			})
+		}
+		say(own)
+		for _, domain := range slices.Sorted(maps.Keys(weekly.issued)) {
+			if domain != own && weekly.used(domain, now) > 0 {
+				say(domain)
+			}
+		}
+	}
+	return list
+}
