@@ -1,0 +1,165 @@
+package origin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// conn is a connection to the origin; one request at a time uses it.
+type conn struct {
+	net.Conn
+	transport *Transport
+	in        *bufio.Reader
+	out       *bufio.Writer
+	limit     limitedReader
+	answered  bool      // the origin has sent something since the request began
+	since     time.Time // idle; guarded by Transport.mu
+}
+
+const (
+	inBuffer  = 8 << 10 // a small page with its header, in one read
+	outBuffer = 4 << 10
+)
+
+func newConn(t *Transport, raw net.Conn) *conn {
+	c := &conn{Conn: raw, transport: t}
+	c.limit = limitedReader{conn: c}
+	c.in = bufio.NewReaderSize(&c.limit, inBuffer)
+	c.out = bufio.NewWriterSize(raw, outBuffer)
+	return c
+}
+
+var (
+	errHeaderTooLarge = errors.New("the header of the response is too large")
+	errTooManyInterim = errors.New("too many interim responses")
+	errNoStatus       = errors.New("the response has a status below 100")
+)
+
+// limitedReader bounds what is read while a header is.
+type limitedReader struct {
+	conn    *conn
+	bounded bool
+	left    int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.bounded {
+		if l.left <= 0 {
+			return 0, errHeaderTooLarge
+		}
+		p = p[:min(int64(len(p)), l.left)]
+	}
+	n, err := l.conn.Conn.Read(p)
+	l.left -= int64(n)
+	l.conn.answered = l.conn.answered || n > 0
+	return n, err
+}
+
+// alive reports whether a kept connection is still open and silent. It looks without waiting: an origin that closes a
+// connection while it is idle has told so by now.
+func (c *conn) alive() bool {
+	under, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	raw, err := under.SyscallConn()
+	if err != nil {
+		return false
+	}
+	open := false
+	err = raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		open = errors.Is(err, syscall.EAGAIN)
+		return true
+	})
+	return err == nil && open
+}
+
+// exchange sends the request and returns the response as soon as its header is there. After an error the connection is
+// of no further use.
+func (c *conn) exchange(req *http.Request, interim func(int, http.Header)) (*http.Response, error) {
+	c.answered = false
+	ctx := req.Context()
+	release := context.AfterFunc(ctx, c.interrupt)
+	sent, err := c.send(req)
+	if err == nil {
+		var res *http.Response
+		if res, err = c.receive(req, sent, interim); err == nil {
+			c.attach(res, sent, release)
+			return res, nil
+		}
+	}
+	release()
+	return nil, err
+}
+
+// interrupt ends what reads from and writes to the connection now.
+func (c *conn) interrupt() { _ = c.SetDeadline(time.Unix(1, 0)) }
+
+const mostInterim = 8
+
+// receive reads responses up to the final one, and hands on those before it.
+func (c *conn) receive(req *http.Request, sent *sending, interim func(int, http.Header)) (*http.Response, error) {
+	c.limit.bounded, c.limit.left = true, c.transport.cfg.MaxHeaderBytes
+	for range mostInterim {
+		res, err := http.ReadResponse(c.in, req)
+		if err != nil {
+			return nil, sent.fault(err)
+		}
+		if res.StatusCode < http.StatusContinue {
+			return nil, errNoStatus
+		}
+		if res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode >= http.StatusOK {
+			c.limit.bounded = false
+			return res, c.arrived(req.Context(), sent)
+		}
+		if interim != nil {
+			interim(res.StatusCode, res.Header)
+		}
+		if res.StatusCode == http.StatusContinue {
+			sent.proceed() // after the hand-over: where that tells the client, reading the body must not tell it again
+		}
+	}
+	return nil, errTooManyInterim
+}
+
+// arrived lifts the bound on the time until the response: its body may take as long as it needs.
+func (c *conn) arrived(ctx context.Context, sent *sending) error {
+	sent.respond()
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		c.interrupt() // its own interruption may have been lifted just now
+	}
+	return nil
+}
+
+// await bounds the time until the response, once the request is sent.
+func (c *conn) await(ctx context.Context) error {
+	err := c.SetReadDeadline(time.Now().Add(c.transport.cfg.Response))
+	if ctx.Err() != nil {
+		c.interrupt()
+	}
+	return err
+}
+
+// attach has the connection follow the response's body: with its end it is free for another request, or closed.
+func (c *conn) attach(res *http.Response, sent *sending, release func() bool) {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		res.Body = &upgraded{conn: c, release: release}
+		return
+	}
+	b := &body{ReadCloser: res.Body, conn: c, sent: sent, release: release, last: res.Close || res.Request.Close}
+	if res.Body == http.NoBody {
+		b.finish(true)
+		return
+	}
+	res.Body = b
+}
