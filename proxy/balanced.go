@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"time"
+)
+
+// introduce has a balancer's connection enter as its client's.
+func (e *entrance) introduce(conn net.Conn) {
+	var client netip.AddrPort
+	err := e.within(conn, func() (err error) {
+		client, err = readAnnouncement(conn)
+		return err
+	})
+	if err != nil {
+		if omitted, due := e.proxy.strangers.due(time.Now()); due && e.closed.Err() == nil {
+			e.proxy.log.Warn("a load balancer's connection does not begin with a PROXY protocol header", "balancer", conn.RemoteAddr(), "error", err, "omitted", omitted)
+		}
+		_ = conn.Close()
+		return
+	}
+	if client.IsValid() {
+		conn = announcedConn{conn, net.TCPAddrFromAddrPort(client)}
+	}
+	e.enter(conn)
+}
+
+// announcedConn is a connection whose other end is the balancer's client.
+type announcedConn struct {
+	net.Conn
+	client *net.TCPAddr
+}
+
+func (c announcedConn) RemoteAddr() net.Addr { return c.client }
+
+// addrOf is the address of a peer of TCP or UDP; the zero Addr for what has none.
+func addrOf(addr net.Addr) netip.Addr {
+	at, ok := addr.(interface{ AddrPort() netip.AddrPort })
+	if !ok {
+		return netip.Addr{}
+	}
+	return at.AddrPort().Addr().Unmap()
+}
