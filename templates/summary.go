@@ -1,0 +1,121 @@
+package templates
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// problems are the warnings of all parts.
+func (v StatusView) problems() (list []string) {
+	if !v.Ready {
+		list = append(list, "berth is still starting: not every site is served yet.")
+	}
+	for _, s := range v.Servers {
+		if s.Problem != "" {
+			list = append(list, s.Name+": "+s.Problem)
+		}
+	}
+	if v.Runtime.Problem != "" {
+		list = append(list, "Runtime: "+v.Runtime.Problem)
+	}
+	if share(v.Host.DiskUsed, v.Host.DiskTotal) >= 90 {
+		list = append(list, "The disk is nearly full: "+size(v.Host.DiskTotal-v.Host.DiskUsed)+" left.")
+	}
+	if n := v.Sites.Failed; n > 0 {
+		list = append(list, plural(int64(n), "site")+" should run but failed.")
+	}
+	now := v.now()
+	for _, c := range v.Certificates {
+		switch {
+		case c.expired(now):
+			list = append(list, "The certificate of "+c.Host+" has run out.")
+		case c.Expiring:
+			list = append(list, "The certificate of "+c.Host+" ends "+ago(now, c.NotAfter)+" and has not been renewed. "+c.LastError)
+		case c.State == "failed":
+			list = append(list, "The last order of a certificate for "+c.Host+" failed.")
+		}
+	}
+	return list
+}
+
+// states are the counts that are worth a line.
+func (c SiteCounts) states() []Counter {
+	list := []Counter{{"Running", int64(c.Running)}, {"Stopped", int64(c.Stopped)}, {"Empty", int64(c.Empty)}, {"Failed", int64(c.Failed)}}
+	if c.Starting > 0 {
+		list = append(list, Counter{"Starting", int64(c.Starting)})
+	}
+	if c.Sleeping > 0 {
+		list = append(list, Counter{"Sleeping", int64(c.Sleeping)})
+	}
+	return list
+}
+
+// meterTone is the style class of a share in percent.
+func meterTone(percent float64) string {
+	switch {
+	case percent >= 90:
+		return "meter-bad"
+	case percent >= 75:
+		return "meter-warn"
+	}
+	return "meter-ok"
+}
+
+func machineLine(h HostMeters) string {
+	var parts []string
+	for _, part := range []string{h.Name, h.System} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if !h.UpSince.IsZero() {
+		parts = append(parts, "up since "+date(h.UpSince))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func cpuDetail(h HostMeters) string {
+	return "of " + plural(int64(h.CPUs), "core") + ", load " + decimal(h.Load)
+}
+
+func diskDetail(h HostMeters) string {
+	detail := "of " + size(h.DiskTotal)
+	if h.DiskPath != "" {
+		detail += " at " + h.DiskPath
+	}
+	return detail
+}
+
+func versionWord(version string) string {
+	if version == "" {
+		return "unknown version"
+	}
+	return version
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+// ofBound is the maximum beside a value.
+func ofBound(n int64, say func(int64) string) string {
+	if n <= 0 {
+		return "no limit"
+	}
+	return "of " + say(n)
+}
+
+// open reports whether the form has something to show.
+func (f AccountForm) open() bool { return len(f.Faults) > 0 || f.Name != "" }
+
+func moreActivity(v ActivityView) string {
+	query := url.Values{"limit": {strconv.Itoa(max(v.Limit, 50) * 2)}}
+	if v.Subject != "" {
+		query.Set("subject", v.Subject)
+	}
+	return PathActivity + "?" + query.Encode()
+}
