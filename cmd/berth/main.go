@@ -1,0 +1,96 @@
+// Command berth turns one Linux server and one delegated domain into a hosting provider: panel, REST API, authoritative
+// DNS, HTTPS edge and certificates in one process.
+//
+// It owns flags, configuration, wiring and lifecycle, one file a subcommand, and must not know how anything works
+// inside. Nothing here is meant to be called concurrently.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal drains; with the handler gone, a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, "berth:", err)
+		os.Exit(1)
+	}
+}
+
+// console is what a subcommand reads from and writes to.
+type console struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the service."`
+	Dev     devCommand     `cmd:"" help:"Try berth out on this machine: zone berth.localhost, unprivileged ports, an internal CA and a sample site."`
+	User    userCommand    `cmd:"" help:"Manage accounts."`
+	Token   tokenCommand   `cmd:"" help:"Manage API tokens."`
+	Static  staticCommand  `cmd:"" help:"Serve a directory's files; this runs inside the container of a static site."`
+	Isolate isolateCommand `cmd:"" hidden:"" help:"Cut the instances' bridges off; berth runs this in a container of its own."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(c console) error {
+	_, err := fmt.Fprintln(c.out, version)
+	return err
+}
+
+// errHelp ends a run that only had to print help.
+var errHelp = errors.New("help was printed")
+
+func run(ctx context.Context, args []string, c console) (err error) {
+	// kong ends help by calling Exit; run returns instead, so that only main exits.
+	defer func() {
+		if r := recover(); r != nil {
+			if r != errHelp {
+				panic(r)
+			}
+			err = nil
+		}
+	}()
+	parser, err := newParser(ctx, &commands{}, c)
+	if err != nil {
+		return fmt.Errorf("command line: %w", err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w (berth --help shows what there is)", err)
+	}
+	return parsed.Run()
+}
+
+func newParser(ctx context.Context, cli *commands, c console) (*kong.Kong, error) {
+	return kong.New(cli,
+		kong.Name("berth"),
+		kong.Description("One server, one domain: a hosting provider."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(int) { panic(errHelp) }),
+		kong.DefaultEnvars("BERTH"),
+		kong.Vars{"devDataDir": devDataDir},
+		kong.Configuration(loadTOML),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(c),
+	)
+}

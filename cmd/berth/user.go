@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"berth/panel/auth"
+	"berth/sites"
+	"berth/sites/sqlite"
+)
+
+type userCommand struct {
+	Add      userAddCommand      `cmd:"" help:"Add an account; the password is read from the terminal or standard input."`
+	Password userPasswordCommand `cmd:"" help:"Give an account a new password."`
+}
+
+// local is what a command line needs to change the store beside a running service.
+type local struct {
+	Config  kong.ConfigFlag `placeholder:"FILE" help:"TOML file of the service."`
+	DataDir string          `default:"/var/lib/berth" placeholder:"DIR" help:"The service's data directory (${default})."`
+}
+
+// operator is who acts by the command line.
+var operator = sites.Actor{Name: "operator", Role: sites.RoleAdmin, Origin: "cli"}
+
+// with runs fn with a Service that has the store alone: no servers, no runtime.
+func (l local) with(ctx context.Context, c console, fn func(*sites.Service) error) (err error) {
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	store, err := sqlite.Open(ctx, databasePath(l.DataDir), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	service, err := sites.New(sites.Config{Store: store, DataDir: l.DataDir, Logger: log})
+	if err != nil {
+		return err
+	}
+	return fn(service)
+}
+
+func databasePath(dataDir string) string { return filepath.Join(dataDir, "berth.db") }
+
+type userAddCommand struct {
+	local
+	Name  string `arg:"" help:"Name of the account."`
+	Admin bool   `env:"-" help:"Make it an admin."`
+}
+
+func (u userAddCommand) Run(ctx context.Context, c console) error {
+	hash, err := readPassword(ctx, c, u.Name)
+	if err != nil {
+		return err
+	}
+	account := sites.NewAccount{Name: u.Name, Role: sites.RoleOwner, PasswordHash: hash, Quota: sites.DefaultQuota}
+	if u.Admin {
+		account.Role, account.Quota = sites.RoleAdmin, sites.Quota{}
+	}
+	return u.with(ctx, c, func(s *sites.Service) error {
+		added, err := s.CreateAccount(ctx, operator, account)
+		if err == nil {
+			_, err = fmt.Fprintf(c.out, "Added %s %s.\n", added.Role, added.Name)
+		}
+		return err
+	})
+}
+
+type userPasswordCommand struct {
+	local
+	Name string `arg:"" help:"Name of the account."`
+}
+
+func (u userPasswordCommand) Run(ctx context.Context, c console) error {
+	hash, err := readPassword(ctx, c, u.Name)
+	if err != nil {
+		return err
+	}
+	return u.with(ctx, c, func(s *sites.Service) error {
+		if err := s.SetPassword(ctx, operator, u.Name, hash); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(c.out, "%s has a new password.\n", u.Name)
+		return err
+	})
+}
+
+// readPassword reads a password from the terminal, twice and unseen, or the first line of standard input, and hashes it.
+func readPassword(ctx context.Context, c console, account string) (hash string, err error) {
+	read := firstLine
+	if f, ok := c.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		read = func(io.Reader) (string, error) { return fromTerminal(c, f) }
+	}
+	password, err := read(c.in)
+	if err != nil {
+		return "", err
+	}
+	if err := auth.CheckPassword(account, password); err != nil {
+		return "", err
+	}
+	return auth.NewHasher(1).Hash(ctx, password)
+}
+
+func fromTerminal(c console, f *os.File) (string, error) {
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(c.err, prompt)
+		line, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(c.err)
+		return string(line), err
+	}
+	first, err := ask("Password: ")
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	second, err := ask("Again: ")
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	if first != second {
+		return "", errors.New("the two passwords differ; nothing was changed")
+	}
+	return first, nil
+}
+
+func firstLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
