@@ -2,7 +2,6 @@ package panel
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"berth/sites"
@@ -102,21 +101,6 @@ func activityRows(events []sites.Event) []templates.ActivityRow {
 		}
 	}
 	return rows
-}
-
-// siteEvents are the events of the present site, given the newest first. The log is by name, so what happened to an
-// earlier site of the name, or to an account of that name, is left out: it is not for this owner to see.
-func siteEvents(events []sites.Event) []sites.Event {
-	var out []sites.Event
-	for _, e := range events {
-		if noun, _, _ := strings.Cut(e.Action, "."); noun == "site" || noun == "release" || noun == "domain" {
-			out = append(out, e)
-		}
-		if e.Action == "site.create" {
-			break
-		}
-	}
-	return out
 }
 
 func quotaUse(a sites.Account, u sites.Usage) templates.QuotaUse {

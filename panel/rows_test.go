@@ -11,19 +11,6 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 )
 
-func TestSiteEventsAreOfThisSite(t *testing.T) {
-	got := siteEvents([]sites.Event{
-		{ID: 5, Action: "release.upload"},
-		{ID: 4, Action: "account.login"}, // of an account of the same name
-		{ID: 3, Action: "site.create"},
-		{ID: 2, Action: "site.delete"}, // of an earlier site of the name
-		{ID: 1, Action: "site.create"},
-	})
-	if len(got) != 2 || got[0].ID != 5 || got[1].ID != 3 {
-		t.Errorf("events %+v", got)
-	}
-}
-
 func TestANewOwnerDoesNotSeeTheOldOnesActivity(t *testing.T) {
 	w := newWorld(t)
 	w.site("ann", "hello", "index.html")

@@ -32,7 +32,7 @@ func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templat
 	if err != nil {
 		return templates.SiteView{}, err
 	}
-	events, err := p.service.Events(ctx, who.actor, sites.EventFilter{Subject: site.Name, Limit: recentEvents})
+	events, err := p.service.SiteEvents(ctx, who.actor, site.Name, recentEvents)
 	if err != nil {
 		return templates.SiteView{}, err
 	}
@@ -53,7 +53,7 @@ func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templat
 		MemoryMB:    site.Limits.MemoryMB,
 		CPUs:        site.Limits.CPUs,
 		CreatedAt:   site.CreatedAt,
-		Activity:    activityRows(siteEvents(events)),
+		Activity:    activityRows(events),
 		MaxBytes:    p.cfg.MaxUpload,
 		MaxUnpacked: p.cfg.MaxUnpacked,
 		MaxFiles:    p.cfg.MaxFiles,

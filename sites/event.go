@@ -1,6 +1,9 @@
 package sites
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Event is one line of the audit log. Every change writes exactly one.
 type Event struct {
@@ -18,4 +21,10 @@ type Event struct {
 type EventFilter struct {
 	Subject string
 	Limit   int
+}
+
+// ofSite tells whether the subject is a site, or a name of one.
+func (e Event) ofSite() bool {
+	noun, _, _ := strings.Cut(e.Action, ".")
+	return noun == "site" || noun == "release" || noun == "record" || noun == "domain"
 }

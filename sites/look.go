@@ -123,24 +123,31 @@ func (s *Service) Await(ctx context.Context, actor Actor, name string) (SiteStat
 	return s.Site(ctx, actor, name)
 }
 
-// Events lists the audit log, newest first. An owner sees what has happened to one site of its own, named by f.Subject,
-// since that site was made: not what an earlier site or an account of that name did.
+// Events lists the audit log, newest first. It is an admin's; an owner gets the SiteEvents of the site that f.Subject names.
 func (s *Service) Events(ctx context.Context, actor Actor, f EventFilter) ([]Event, error) {
 	if actor.Admin() {
 		return s.store.Events(ctx, f)
 	}
-	site, err := s.owned(ctx, actor, f.Subject)
+	return s.SiteEvents(ctx, actor, f.Subject, f.Limit)
+}
+
+// SiteEvents lists, newest first, what has happened to a site since it was made: not what an earlier site or an account
+// of that name did. It looks at the newest limit events of the name; 0 is all.
+func (s *Service) SiteEvents(ctx context.Context, actor Actor, name string, limit int) ([]Event, error) {
+	site, err := s.owned(ctx, actor, name)
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.store.Events(ctx, EventFilter{Subject: site.Name, Limit: f.Limit})
-	return slices.DeleteFunc(events, func(e Event) bool { return !e.concerns(site) }), err
+	events, err := s.store.Events(ctx, EventFilter{Subject: site.Name, Limit: limit})
+	return sinceCreation(events), err
 }
 
-// concerns tells a site's events from those of others that bear the same name.
-func (e Event) concerns(site Site) bool {
-	kind, _, _ := strings.Cut(e.Action, ".")
-	return (kind == "site" || kind == "release" || kind == "record" || kind == "domain") && !e.At.Before(site.CreatedAt)
+// sinceCreation goes by the order of the log, since clocks have too few digits to tell a site from the one before it.
+func sinceCreation(events []Event) []Event {
+	if i := slices.IndexFunc(events, func(e Event) bool { return e.Action == "site.create" }); i >= 0 {
+		events = events[:i+1]
+	}
+	return slices.DeleteFunc(events, func(e Event) bool { return !e.ofSite() })
 }
 
 // Templates lists what sites can be run on.
