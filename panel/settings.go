@@ -36,6 +36,12 @@ func (p *Panel) renderSettings(c echo.Context, status int, site sites.SiteStatus
 	for _, w := range p.service.OptionWarnings(site) {
 		view.Warnings[settingOf(sites.OptionField(w.Option))] = w.Sentence
 	}
+	if !site.Options.Admits(clientAddr(c.Request())) {
+		view.Warnings["allow"] = "Your own address is not among those that are saved: the site does not answer you."
+	}
+	if len(form.Faults) > 0 {
+		view.Notices = append(view.Notices, templates.Notice{Kind: templates.NoticeError, Text: "Nothing was saved: see what is marked below."})
+	}
 	return p.render(c, status, templates.Settings(view))
 }
 
@@ -74,7 +80,7 @@ func atSetting(err error) error {
 // setting is a section of the page: a form with a save of its own.
 type setting struct {
 	inputs []string // the first is where faults are shown that name none
-	saved  string   // sentence
+	saved  func(sites.Options) string
 	// read puts what was typed into the form, to be shown again where it is at fault, and makes an update of it.
 	read func(typed func(string) string, form *templates.SettingsForm) (sites.OptionsUpdate, error)
 }
@@ -82,15 +88,33 @@ type setting struct {
 // settings are the sections by the last part of their addresses.
 func settings() map[string]setting {
 	return map[string]setting{
-		"addresses":   {[]string{"canonical", "trailing_slash"}, "The addresses are saved.", readAddresses},
-		"https":       {[]string{"hsts"}, "HTTPS only is saved.", readHTTPS},
-		"password":    {[]string{"user", "password"}, "Visitors are asked for the password.", readPassword},
-		"no-password": {[]string{"user"}, "The site asks for no password any more.", readNoPassword},
-		"visitors":    {[]string{"allow"}, "Who may visit is saved.", readVisitors},
-		"maintenance": {[]string{"maintenance"}, "Maintenance is saved.", readMaintenance},
-		"pages":       {[]string{"maintenance_page", "down_page"}, "The pages are saved.", readPages},
-		"limits":      {[]string{"requests_per_second", "connections", "body_mb"}, "The limits are saved.", readLimits},
+		"addresses":   {[]string{"canonical", "trailing_slash"}, always("The addresses are saved."), readAddresses},
+		"https":       {[]string{"hsts"}, always("HTTPS only is saved."), readHTTPS},
+		"password":    {[]string{"user", "password"}, always("Visitors are asked for the password."), readPassword},
+		"no-password": {[]string{"user"}, always("The site asks for no password any more."), readNoPassword},
+		"visitors":    {[]string{"allow"}, visitorsSaved, readVisitors},
+		"maintenance": {[]string{"maintenance"}, maintenanceSaved, readMaintenance},
+		"pages":       {[]string{"maintenance_page", "down_page"}, always("The pages are saved."), readPages},
+		"limits":      {[]string{"requests_per_second", "connections", "body_mb"}, always("The limits are saved."), readLimits},
 	}
+}
+
+func always(sentence string) func(sites.Options) string {
+	return func(sites.Options) string { return sentence }
+}
+
+func visitorsSaved(o sites.Options) string {
+	if len(o.Allow) == 0 {
+		return "Everybody may visit."
+	}
+	return "Only those on the list may visit."
+}
+
+func maintenanceSaved(o sites.Options) string {
+	if o.Maintenance {
+		return "Maintenance has begun: visitors get a page that says so."
+	}
+	return "Maintenance is over: visitors get the site again."
 }
 
 func (p *Panel) saveSetting(s setting) pageHandler {
@@ -106,11 +130,12 @@ func (p *Panel) saveSetting(s setting) pageHandler {
 		}
 		shown := settingsForm(site.Site)
 		update, err := s.read(typed, &shown)
+		var saved sites.SiteStatus
 		if err == nil {
-			_, err = p.service.UpdateOptions(ctx, who.actor, site.Name, update)
+			saved, err = p.service.UpdateOptions(ctx, who.actor, site.Name, update)
 		}
 		if err == nil {
-			return p.done(c, templates.SiteSettingsPath(site.Name), s.saved)
+			return p.done(c, templates.SiteSettingsPath(site.Name), s.saved(saved.Options))
 		}
 		if shown.Faults, err = faults(atSetting(err), s.inputs...); err != nil {
 			return err

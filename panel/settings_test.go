@@ -39,6 +39,7 @@ func TestFormsOfSettings(t *testing.T) {
 	} {
 		save(tc.section, tc.typed)
 		b.faults(http.StatusUnprocessableEntity, tc.input, tc.fault)
+		b.says(http.StatusUnprocessableEntity, "Nothing was saved")
 		for input, want := range tc.typed {
 			if tc.section == "addresses" || tc.section == "https" || input == "password" {
 				continue // no choice of the form, or not shown again
@@ -60,10 +61,15 @@ func TestFormsOfSettings(t *testing.T) {
 	b.says(200, "asked for the password")
 	save("password", map[string]string{"user": "visitor"})
 	b.says(200, "asked for the password")
+	save("visitors", map[string]string{"allow": "127.0.0.0/8"})
+	if text := b.page.Find(".remark-warn").Text(); text != "" {
+		t.Errorf("who may visit is warned: %s", text)
+	}
 	save("visitors", map[string]string{"allow": "192.0.2.1, 10.0.0.0/8\r\n2001:db8::/32"})
-	b.says(200, "Who may visit")
+	b.says(200, "Only those on the list may visit")
+	contains(t, "who is locked out", b.page.Find(".remark-warn").Text(), "does not answer you")
 	save("maintenance", nil)
-	b.says(200, "Maintenance")
+	b.says(200, "Maintenance has begun")
 	save("pages", map[string]string{"down_page": "down.html"})
 	b.says(200, "pages are saved")
 	save("limits", map[string]string{"requests_per_second": "5", "connections": "", "body_mb": "7"})
@@ -77,6 +83,7 @@ func TestFormsOfSettings(t *testing.T) {
 		t.Error("a page tells the password")
 	}
 	save("maintenance", nil)
+	b.says(200, "Maintenance is over")
 	save("no-password", nil)
 	b.says(200, "no password any more")
 	if o := w.await("ann", "hello").Options; o.Maintenance || o.Login.Required() || o.HSTS != sites.HSTSHost {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -49,7 +48,7 @@ func (p *Proxy) settled(w http.ResponseWriter, r *http.Request, rt *route, host 
 	pol := rt.policy
 	w = marked(w, pol.hstsAt(host, p.zone), pol.exclusive())
 	switch {
-	case !pol.admits(clientAddr(r)):
+	case !pol.options.Admits(clientAddr(r)):
 		p.page(w, r, PageForbidden, host)
 		return true
 	case !pol.burden.enter(pol.options.Bounds):
@@ -72,12 +71,6 @@ func (p *Proxy) settled(w http.ResponseWriter, r *http.Request, rt *route, host 
 // exclusive reports whether the site is for some people only, so that nobody between may keep its answers for others.
 func (pol *policy) exclusive() bool {
 	return pol.options.Login.Required() || len(pol.options.Allow) > 0
-}
-
-// admits reports whether the site answers the client.
-func (pol *policy) admits(client netip.Addr) bool {
-	return len(pol.options.Allow) == 0 ||
-		slices.ContainsFunc(pol.options.Allow, func(network netip.Prefix) bool { return network.Contains(client) })
 }
 
 // hstsAt is the Strict-Transport-Security field at one of the site's hosts, or empty (RFC 6797). A host that the zone lies

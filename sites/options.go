@@ -50,6 +50,11 @@ type Bounds struct {
 	BodyMB            int // MiB of one request's body
 }
 
+// Admits reports whether the site answers the client.
+func (o Options) Admits(client netip.Addr) bool {
+	return len(o.Allow) == 0 || slices.ContainsFunc(o.Allow, func(network netip.Prefix) bool { return network.Contains(client) })
+}
+
 // Equal reports whether the two mean the same.
 func (o Options) Equal(other Options) bool {
 	if !slices.Equal(o.Allow, other.Allow) {

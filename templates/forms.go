@@ -36,7 +36,7 @@ func (f field) attributes() templ.Attributes {
 	if f.numeric {
 		attributes["inputmode"] = "numeric"
 	}
-	if f.focus || f.fault != "" {
+	if f.focus {
 		attributes["autofocus"] = true
 	}
 	if f.kind() == "text" {
@@ -46,7 +46,7 @@ func (f field) attributes() templ.Attributes {
 	return attributes
 }
 
-// described ties an input to its hint and to its fault.
+// described ties an input to its hint and to its fault, which the page opens at.
 func described(id string, hint bool, fault string) templ.Attributes {
 	attributes := templ.Attributes{}
 	var by string
@@ -55,6 +55,7 @@ func described(id string, hint bool, fault string) templ.Attributes {
 	}
 	if fault != "" {
 		attributes["aria-invalid"] = "true"
+		attributes["autofocus"] = true
 		if by != "" {
 			by += " "
 		}

@@ -20,6 +20,9 @@ func (o InstancesOffer) choices() []choice {
 }
 
 func (o InstancesOffer) hint() string {
+	if o.InProcess {
+		return ""
+	}
 	if text := limits(o.MemoryMB, o.CPUs); text != "" {
 		return "Each has limits of its own: " + text + "."
 	}

@@ -39,7 +39,7 @@ func instanceSettings(v SettingsView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p class=\"quiet\">How often the site runs side by side. Each visitor’s request goes to the instance that has the least to do, and when one fails, the others answer.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p class=\"quiet\">How many times over the site runs. Each visitor’s request goes to the instance that has the least to do, and when one fails, the others answer.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

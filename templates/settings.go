@@ -7,7 +7,7 @@ type SettingsView struct {
 	Hosts     []string          // that the site answers at, its own name first
 	Form      SettingsForm      // as stored, and what was typed in the section that is at fault
 	Protected bool              // a password is set
-	Warnings  map[string]string // why a setting has no effect, by the input's name
+	Warnings  map[string]string // why a setting does not do what one would expect, by the input's name
 	Client    string            // the address that this page was asked for from
 	Running   InstancesOffer
 }
@@ -46,6 +46,13 @@ func (v SettingsView) canonicalChoices() []choice {
 		choices = append(choices, choice{host, "Only " + host})
 	}
 	return choices
+}
+
+func (v SettingsView) canonicalHint() string {
+	if len(v.Hosts) < 2 {
+		return "The site has this address alone so far; the page Domains adds others."
+	}
+	return "The site’s other addresses lead to it, so that search engines and bookmarks know one."
 }
 
 func slashChoices() []choice {

@@ -34,11 +34,12 @@ func settingsPages() []page {
 			MaintenancePage: "/errors/maintenance.html", RequestsPerSecond: "200", Connections: "100", BodyMB: "25",
 			Instances: "3", HealthPath: "/healthz",
 		},
-		Warnings: map[string]string{"down_page": "Release 14 has no file /errors/down.html, so visitors get berth’s page."},
-		Client:   "2001:db8:7:1::42",
+		Warnings: map[string]string{"allow": "Your own address is not among those that are saved: the site does not answer you.", "down_page": "Release 14 has no file /errors/down.html, so visitors get berth’s page."},
+		Client:   "2001:db8:9:1::42",
 		Running:  InstancesOffer{Most: 4, MemoryMB: 128, CPUs: 0.5},
 	}
 	faulty := plain
+	faulty.Notices = []Notice{{NoticeError, "Nothing was saved: see what is marked below."}}
 	faulty.Form.Allow, faulty.Form.BodyMB = "203.0.113.0/24\nour office", "lots"
 	faulty.Form.Faults = Faults{"allow": "“our office” is not an address or network. Write addresses such as 192.0.2.7 or 2001:db8::7, and networks such as 192.0.2.0/24."}
 	return []page{
