@@ -3,12 +3,9 @@ package panel
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"net/netip"
 
 	"berth/sites"
-
-	"github.com/labstack/echo/v4"
 )
 
 // optionsJSON is how a site answers, as the API shows it. Of a login there is the user alone: passwords come in and never out.
@@ -118,24 +115,9 @@ func (l *loginPatch) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// apiUpdateOptions is apiUpdateSite for options, which owners change by themselves.
-func (p *Panel) apiUpdateOptions(c echo.Context, actor sites.Actor, name string, in optionsPatch, rest sites.SiteUpdate) error {
-	update := in.update()
-	if rest != (sites.SiteUpdate{}) {
-		return sites.Refuse(sites.ErrInvalid, "Change options in a request of their own.")
-	}
-	if update == (sites.OptionsUpdate{}) {
-		return sites.RefuseField(sites.ErrInvalid, "options", "Name an option to change: canonical, trailing_slash, hsts, login, allow, maintenance, pages or bounds.")
-	}
-	site, err := p.service.UpdateOptions(c.Request().Context(), actor, name, update)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, p.siteJSON(site))
-}
-
-func (in optionsPatch) update() sites.OptionsUpdate {
-	return sites.OptionsUpdate{
+// update refuses a patch that names no option.
+func (in optionsPatch) update() (*sites.OptionsUpdate, error) {
+	u := sites.OptionsUpdate{
 		Canonical:     in.Canonical,
 		TrailingSlash: word[sites.TrailingSlash](in.TrailingSlash, slashKeep),
 		HSTS:          word[sites.HSTS](in.HSTS, hstsOff),
@@ -145,6 +127,10 @@ func (in optionsPatch) update() sites.OptionsUpdate {
 		DownPage:      in.Pages.Down, MaintenancePage: in.Pages.Maintenance,
 		RequestsPerSecond: in.Bounds.RequestsPerSecond, Connections: in.Bounds.Connections, BodyMB: in.Bounds.BodyMB,
 	}
+	if u == (sites.OptionsUpdate{}) {
+		return nil, sites.RefuseField(sites.ErrInvalid, "options", "Name an option to change: canonical, trailing_slash, hsts, login, allow, maintenance, pages or bounds.")
+	}
+	return &u, nil
 }
 
 // word is a choice of the API as package sites has it, where the empty one has a word here.

@@ -2,8 +2,11 @@ package panel
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"berth/sites"
 )
 
 func TestOptionsOverTheAPI(t *testing.T) {
@@ -52,10 +55,51 @@ func TestOptionsOverTheAPI(t *testing.T) {
 			t.Errorf("%s: the answer tells a secret: %s", tc.options, a.body)
 		}
 	}
-	w.call(token, http.MethodPatch, path, jsonType, `{"options":{"hsts":"host"},"owner":"bob"}`).problem(t, 422, "of their own")
+	w.call(token, http.MethodPatch, path, jsonType, `{"options":{"hsts":"host"},"owner":"bob"}`).problem(t, 403, "Only an admin")
 	w.call(w.token("bob"), http.MethodPatch, path, jsonType, `{"options":{"hsts":"host"}}`).problem(t, 404, "no site")
 
 	w.call(token, http.MethodPost, path+"/releases?wait=live", zipType, string(zipOf(t, "index.html")))
 	a := w.call(token, http.MethodGet, path, "", "")
+	contains(t, "what was refused", a.body, `"hsts":"off"`)
 	contains(t, "a site whose page has gone with the release", a.body, `"warnings":[{"field":"options.pages.down","detail":"Release 2 has no file /down.html, so visitors get berth’s page."}]`)
+}
+
+// TestPatchTakesEverythingAtOnce wants one event of a change of all kinds, and nothing of one that is refused in part.
+func TestPatchTakesEverythingAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.site("ann", "hello", "index.html")
+	root := w.token("root")
+	const path = "/api/v1/sites/hello"
+	patch := func(hsts, owner string) answer {
+		return w.call(root, http.MethodPatch, path, jsonType,
+			`{"options":{"hsts":"`+hsts+`","bounds":{"body_mb":5}},"instances":2,"health_path":"/up","limits":{"pids":77},"owner":"`+owner+`"}`)
+	}
+	events := func() []sites.Event {
+		t.Helper()
+		list, err := w.Events(t.Context(), w.actor("root"), sites.EventFilter{Subject: "hello"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	before := len(events())
+	for _, refused := range []struct{ hsts, owner, field string }{{"preload", "bob", "options.hsts"}, {"host", "nobody", "owner"}} {
+		a := patch(refused.hsts, refused.owner)
+		if a.problem(t, 422, ""); a.json["field"] != refused.field {
+			t.Errorf("refused as %s", a.body)
+		}
+	}
+	if left := events(); len(left) != before {
+		t.Errorf("what was refused has left %+v", left[0])
+	}
+	a := patch("host", "bob")
+	for _, part := range []string{`"hsts":"host"`, `"body_mb":5`, `"instances":2`, `"health_path":"/up"`, `"pids":77`, `"owner":"bob"`} {
+		if contains(t, "the answer", a.body, part); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	left := slices.DeleteFunc(events(), func(e sites.Event) bool { return strings.HasPrefix(e.Action, "release.") }) // of what the change has started
+	if left[0].Action != "site.update" || left[1].Action != "site.create" {
+		t.Errorf("events: %+v", left)
+	}
 }

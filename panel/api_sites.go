@@ -52,8 +52,8 @@ func (p *Panel) apiCreateSite(c echo.Context, actor sites.Actor, _ sites.Account
 
 func apiSitePath(name string) string { return pathAPI + "/sites/" + url.PathEscape(name) }
 
-// apiUpdateSite changes options, or instances and health path and, for admins, limits or owner. What is left out of options and
-// limits stays as it is.
+// apiUpdateSite changes options, instances, health path and, for admins, limits and owner: all that is named, or nothing. What
+// is left out of options and limits stays as it is.
 func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account) error {
 	var in struct {
 		Owner  *string `json:"owner"`
@@ -82,7 +82,9 @@ func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account
 		update.Limits = &limits
 	}
 	if in.Options != nil {
-		return p.apiUpdateOptions(c, actor, site.Name, *in.Options, update)
+		if update.Options, err = in.Options.update(); err != nil {
+			return err
+		}
 	}
 	if update == (sites.SiteUpdate{}) {
 		return sites.Refuse(sites.ErrInvalid, "Name what to change: options, instances, health_path, limits or owner.")

@@ -222,3 +222,56 @@ func set(v reflect.Value) {
 		set(v.Field(v.NumField() - 1))
 	}
 }
+
+// TestAChangeOfAllKindsIsOne gives a site other options, limits, instances and another owner at once.
+func TestAChangeOfAllKindsIsOne(t *testing.T) {
+	b := boot(t)
+	b.create("hello")
+	if _, err := b.upload("hello", "one"); err != nil {
+		t.Fatal(err)
+	}
+	b.await("hello")
+	revision := func() int64 {
+		t.Helper()
+		n, err := b.store.Revision(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	limits := sites.Limits{MemoryMB: 99, CPUs: 1, Pids: 99}
+	update := func(hsts sites.HSTS, instances int, owner string) sites.SiteUpdate {
+		return sites.SiteUpdate{
+			Limits: &limits, Instances: &instances, HealthPath: new("/up"), Owner: &owner,
+			Options: &sites.OptionsUpdate{HSTS: &hsts, Login: &sites.LoginUpdate{User: "guest", Password: "correct horse"}},
+		}
+	}
+	before, events := revision(), len(b.events("hello"))
+	for _, refused := range []sites.SiteUpdate{update("preload", 2, "bob"), update(sites.HSTSHost, 9, "bob"), update(sites.HSTSHost, 2, "nobody")} {
+		if _, err := b.UpdateSite(t.Context(), b.root, "hello", refused); !errors.Is(err, sites.ErrInvalid) {
+			t.Errorf("%+v: %v", refused, err)
+		}
+	}
+	if _, err := b.UpdateSite(t.Context(), b.ann, "hello", update(sites.HSTSHost, 2, "bob")); !errors.Is(err, sites.ErrForbidden) {
+		t.Errorf("an owner who changes limits, too: %v", err)
+	}
+	if st, err := b.Site(t.Context(), b.ann, "hello"); err != nil || !st.Options.Zero() || st.Instances != 1 || st.Limits == limits || revision() != before {
+		t.Errorf("what was refused has changed %+v, %v, at revision %d after %d", st.Site, err, revision(), before)
+	}
+
+	st, err := b.UpdateSite(t.Context(), b.root, "hello", update(sites.HSTSHost, 2, "bob"))
+	if err != nil || st.OwnerName != "bob" || st.Limits != limits || st.HealthPath != "/up" || !st.Options.Login.Matches("guest", "correct horse") {
+		t.Fatalf("%+v, %v", st.Site, err)
+	}
+	if p, _ := b.edge.at("hello." + zone); p.Options.HSTS != sites.HSTSHost || p.HealthPath != "/up" {
+		t.Errorf("published %+v", p)
+	}
+	log, err := b.Events(t.Context(), b.root, sites.EventFilter{Subject: "hello"})
+	want := "limits 99 MiB, 1 CPUs, 99 processes, owner bob, 2 instances, health path /up, HSTS for the host, password protection on for user guest"
+	if err != nil || len(log) != events+1 || log[0].Action != "site.update" || log[0].Detail != want {
+		t.Errorf("%d events after %d: %+v, %v", len(log), events, log[0], err)
+	}
+	if st, err = b.Await(t.Context(), b.bob, "hello"); err != nil || len(st.Serving) != 2 || st.Serving[0].Limits != limits {
+		t.Errorf("running %+v, %v", st.Serving, err)
+	}
+}

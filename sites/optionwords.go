@@ -8,8 +8,7 @@ import (
 )
 
 // describeOptions says for the audit log what differs between two Options; of passwords it says that they are new.
-func describeOptions(before, after Options) string {
-	var said []string
+func describeOptions(before, after Options) (said []string) {
 	say := func(differs bool, phrase string) {
 		if differs {
 			said = append(said, phrase)
@@ -27,7 +26,7 @@ func describeOptions(before, after Options) string {
 	say(a.Bounds.RequestsPerSecond != b.Bounds.RequestsPerSecond, "requests a second "+boundWord(a.Bounds.RequestsPerSecond, ""))
 	say(a.Bounds.Connections != b.Bounds.Connections, "requests at a time "+boundWord(a.Bounds.Connections, ""))
 	say(a.Bounds.BodyMB != b.Bounds.BodyMB, "request bodies "+boundWord(a.Bounds.BodyMB, " MB"))
-	return strings.Join(said, ", ")
+	return said
 }
 
 func orNone(text string) string { return orDefault(text, "none") }

@@ -20,43 +20,10 @@ type OptionsUpdate struct {
 	BodyMB            *int
 }
 
-// UpdateOptions changes how a site answers; visitors meet the change when the call returns. Refusals name the option as
-// OptionField does.
+// UpdateOptions is UpdateSite for options alone. Refusals name the option as OptionField does.
 func (s *Service) UpdateOptions(ctx context.Context, actor Actor, name string, u OptionsUpdate) (SiteStatus, error) {
-	site, err := s.owned(ctx, actor, name)
-	if err != nil {
-		return SiteStatus{}, err
-	}
-	var hash string
-	if u.Login != nil { // before the transaction, which must not wait for it
-		if hash, err = s.logins.prepare(*u.Login); err != nil {
-			return SiteStatus{}, err
-		}
-	}
-	event := eventBy(actor, "site.options", site.Name, "")
-	err = s.commit(ctx, event, func(e *edit) error {
-		if site, err = e.SiteByID(ctx, site.ID); err != nil {
-			return err
-		}
-		before := site.Options
-		if err := s.setOptions(ctx, e, &site, u, hash); err != nil {
-			return err
-		}
-		if site.Options.Equal(before) {
-			return errUnchanged
-		}
-		event.Detail = describeOptions(before, site.Options)
-		e.touch(site.ID)
-		return e.UpdateSite(ctx, site)
-	})
-	if err != nil && !errors.Is(err, errUnchanged) {
-		return SiteStatus{}, err
-	}
-	return s.Site(ctx, actor, name)
+	return s.UpdateSite(ctx, actor, name, SiteUpdate{Options: &u})
 }
-
-// errUnchanged ends a transaction that has nothing to write.
-var errUnchanged = errors.New("unchanged")
 
 // setOptions judges what is to change, and only that: what has become wrong since it was set does not stand in the way.
 func (s *Service) setOptions(ctx context.Context, r SiteReader, site *Site, u OptionsUpdate, hash string) error {

@@ -13,10 +13,12 @@ type SiteUpdate struct {
 	Owner      *string
 	Instances  *int
 	HealthPath *string
+	Options    *OptionsUpdate
 }
 
-// UpdateSite changes how a site runs or who owns it. New limits take effect by replacing the instances one by one; of
-// more or fewer instances none is touched that stays.
+// UpdateSite changes how a site runs, how it answers or who owns it: all that is asked for, or nothing. Visitors meet new
+// options when the call returns. New limits take effect by replacing the instances one by one; of more or fewer instances
+// none is touched that stays. What comes to no change makes no event.
 func (s *Service) UpdateSite(ctx context.Context, actor Actor, name string, u SiteUpdate) (SiteStatus, error) {
 	site, err := s.owned(ctx, actor, name)
 	if err != nil {
@@ -25,26 +27,70 @@ func (s *Service) UpdateSite(ctx context.Context, actor Actor, name string, u Si
 	if err := s.mayUpdate(actor, site, u); err != nil {
 		return SiteStatus{}, err
 	}
-	err = s.commit(ctx, eventBy(actor, "site.update", site.Name, u.describe()), func(e *edit) error {
+	var hash string
+	if u.Options != nil && u.Options.Login != nil { // before the transaction, which must not wait for it
+		if hash, err = s.logins.prepare(*u.Options.Login); err != nil {
+			return SiteStatus{}, err
+		}
+	}
+	event := eventBy(actor, u.action(), site.Name, "")
+	err = s.commit(ctx, event, func(e *edit) error {
 		if site, err = e.SiteByID(ctx, site.ID); err != nil {
 			return err
 		}
-		setIf(&site.Limits, u.Limits)
-		setIf(&site.Instances, u.Instances)
-		setIf(&site.HealthPath, u.HealthPath)
-		if u.Owner != nil {
-			if err := changeOwner(ctx, e, &site, *u.Owner); err != nil {
-				return err
-			}
+		if event.Detail, err = s.amend(ctx, e, &site, u, hash); err != nil {
+			return err
+		}
+		if event.Detail == "" {
+			return errUnchanged
 		}
 		e.touch(site.ID)
 		return e.UpdateSite(ctx, site)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnchanged) {
 		return SiteStatus{}, err
 	}
-	s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	if u.beyondOptions() {
+		s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	}
 	return s.Site(ctx, actor, name)
+}
+
+// errUnchanged ends a transaction that has nothing to write.
+var errUnchanged = errors.New("unchanged")
+
+// amend makes of the site what the update wants, and says for the audit log what that is.
+func (s *Service) amend(ctx context.Context, e *edit, site *Site, u SiteUpdate, hash string) (said string, err error) {
+	setIf(&site.Limits, u.Limits)
+	setIf(&site.Instances, u.Instances)
+	setIf(&site.HealthPath, u.HealthPath)
+	if u.Owner != nil {
+		if err := changeOwner(ctx, e, site, *u.Owner); err != nil {
+			return "", err
+		}
+	}
+	parts := u.describe()
+	if u.Options != nil {
+		before := site.Options
+		if err := s.setOptions(ctx, e, site, *u.Options, hash); err != nil {
+			return "", err
+		}
+		parts = append(parts, describeOptions(before, site.Options)...)
+	}
+	return strings.Join(parts, ", "), nil
+}
+
+// beyondOptions reports whether the update is of more than how the site answers.
+func (u SiteUpdate) beyondOptions() bool {
+	u.Options = nil
+	return u != (SiteUpdate{})
+}
+
+func (u SiteUpdate) action() string {
+	if u.beyondOptions() {
+		return "site.update"
+	}
+	return "site.options"
 }
 
 func setIf[T any](to, from *T) {
@@ -140,8 +186,8 @@ func newOwner(ctx context.Context, r Reader, site Site, name string) (AccountID,
 	return account.ID, roomForSite(ctx, r, account.ID)
 }
 
-func (u SiteUpdate) describe() string {
-	var parts []string
+// describe says what the update is of beside options.
+func (u SiteUpdate) describe() (parts []string) {
 	if u.Limits != nil {
 		parts = append(parts, fmt.Sprintf("limits %d MiB, %g CPUs, %d processes", u.Limits.MemoryMB, u.Limits.CPUs, u.Limits.Pids))
 	}
@@ -154,7 +200,7 @@ func (u SiteUpdate) describe() string {
 	if u.HealthPath != nil {
 		parts = append(parts, "health path "+orDefault(*u.HealthPath, "/"))
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 func (l Limits) validate() error {
