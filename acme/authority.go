@@ -53,7 +53,7 @@ func newAuthority(ctx context.Context, cfg Config, at CA, store *storage, makeCl
 	a.magic = certmagic.New(a.cache, certmagic.Config{
 		Storage:             store,
 		KeySource:           certmagic.StandardKeyGenerator{KeyType: certmagic.P256},
-		OCSP:                certmagic.OCSPConfig{DisableStapling: true}, // would ask the network while loading
+		OCSP:                certmagic.OCSPConfig{DisableStapling: true}, // would ask while loading; see keepStapled
 		DisableStorageCheck: true,                                        // vault.probe does it and can tell a full disk from a CA's fault
 		Logger:              log,
 	})

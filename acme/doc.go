@@ -10,6 +10,9 @@
 // the other; of several hosts, at once. Each CA has a line, with gates that close where it is in trouble or limits us; a host whose
 // CA refuses goes to the other, and stays with the one that has issued its certificate.
 //
+// OCSP responders, where certificates name one, are asked behind the handshakes, which carry the last answer until it ends; those of all
+// certificates are in memory (about half a KiB each) and in storage.
+//
 // It must not know DNS servers, the proxy, SQL or HTTP handlers: challenge records leave through the interface
 // Challenges, key pairs through GetCertificate.
 //

@@ -233,6 +233,13 @@ func (r *runner) zoneValid(t *testing.T) {
 // handshake connects to a TLS server with the Manager's certificates and returns what it presented.
 func (r *runner) handshake(t *testing.T, name string) ([]*x509.Certificate, error) {
 	t.Helper()
+	state, err := r.connect(t, name)
+	return state.PeerCertificates, err
+}
+
+// connect is the same with all that the client has learnt.
+func (r *runner) connect(t *testing.T, name string) (state tls.ConnectionState, err error) {
+	t.Helper()
 	near, far := net.Pipe()
 	defer near.Close()
 	server := tls.Server(far, &tls.Config{GetCertificate: r.GetCertificate})
@@ -243,13 +250,12 @@ func (r *runner) handshake(t *testing.T, name string) ([]*x509.Certificate, erro
 		_ = server.Handshake()
 	}()
 	client := tls.Client(near, &tls.Config{ServerName: name, InsecureSkipVerify: true})
-	err := client.Handshake()
+	if err = client.Handshake(); err == nil {
+		state = client.ConnectionState()
+	}
 	near.Close()
 	<-ended
-	if err != nil {
-		return nil, err
-	}
-	return client.ConnectionState().PeerCertificates, nil
+	return state, err
 }
 
 // presented is the certificate that a client asking for the name gets.

@@ -20,6 +20,8 @@ type host struct {
 	pair  atomic.Pointer[tls.Certificate] // the same with its key; nil: not in memory
 	used  atomic.Bool                     // since the keyring last looked for room
 
+	staple atomic.Pointer[staple] // what the OCSP responder last said, perhaps of an earlier certificate; nil: nothing yet
+
 	lapsed atomic.Bool // it does not lead here any more: nothing is ordered, and what there is ends with its time
 
 	// The rest is guarded by Manager.mu.

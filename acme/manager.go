@@ -76,6 +76,8 @@ type Manager struct {
 	orders      orders
 	wake        chan struct{}
 	asked       chan struct{} // certmagic has worked; there may be another account
+	unstapled   chan struct{} // there is a certificate whose OCSP responder has not been asked
+	storage     *storage
 
 	mu       sync.Mutex
 	table    map[string]*host // every host that is named or has something stored
@@ -83,6 +85,8 @@ type Manager struct {
 	full     int64         // full changes seen
 	lookAt   time.Time     // when renewals are looked for next
 	shortest time.Duration // lifetime of the shortest-lived certificate; 0: unknown
+
+	questions questions // to OCSP responders
 }
 
 var _ sites.Applier = (*Manager)(nil)
@@ -105,6 +109,9 @@ func New(cfg Config) (*Manager, error) {
 		asked:   make(chan struct{}, 1),
 		table:   make(map[string]*host),
 		queue:   queue{limit: ordersAtOnce},
+
+		unstapled: make(chan struct{}, 1),
+		storage:   newStorage(cfg.Dir),
 	}
 	if err := m.connect(ctx); err != nil {
 		m.close()
@@ -119,10 +126,9 @@ func New(cfg Config) (*Manager, error) {
 
 // connect makes the ways to the CAs, as an earlier run has left them.
 func (m *Manager) connect(ctx context.Context) error {
-	store := newStorage(m.cfg.Dir)
 	for i, settings := range m.cfg.authorities() {
-		a, err := newAuthority(ctx, m.cfg, settings, store, func(directory string) *client {
-			return newClient(m.cfg, settings, directory, store, m.solvers, func(r refusal) { m.refused(i, r) })
+		a, err := newAuthority(ctx, m.cfg, settings, m.storage, func(directory string) *client {
+			return newClient(m.cfg, settings, directory, m.storage, m.solvers, func(r refusal) { m.refused(i, r) })
 		})
 		if err != nil {
 			return err
@@ -273,7 +279,9 @@ func (m *Manager) take(ctx context.Context, name string, vaults []vault) error {
 		case err != nil:
 			return err
 		case f == nil || f.notBefore.Before(facts.notBefore):
+			kept := m.storage.staple(ctx, pair, time.Now())
 			m.mu.Lock()
+			h.staple.Store(kept)
 			m.serve(h, pair, facts)
 			m.mu.Unlock()
 		}

@@ -14,6 +14,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	if m.cfg.Restrict != nil && m.ledger != nil {
 		steps.Go(func() { m.restrict(ctx) })
 	}
+	steps.Go(func() { m.keepStapled(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {

@@ -29,13 +29,13 @@ func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	if v, ok := m.index.Load(name); ok {
 		own = v.(*host)
 		if pair := m.pair(own, now); pair != nil {
-			return pair, nil
+			return own.staple.Load().onto(pair, now), nil
 		}
 	}
 	covered := m.covered(name)
 	if covered {
 		if pair := m.pair(m.wildcard, now); pair != nil {
-			return pair, nil
+			return m.wildcard.staple.Load().onto(pair, now), nil
 		}
 	}
 	if covered || own != nil && !own.lapsed.Load() || name == m.cfg.Zone || name == m.cfg.PanelHost {
@@ -72,7 +72,9 @@ func (m *Manager) pair(h *host, now time.Time) *tls.Certificate {
 
 // serve makes a certificate the one that handshakes get. The caller holds m.mu.
 func (m *Manager) serve(h *host, pair *tls.Certificate, facts *facts) {
-	h.facts.Store(facts)
+	if before := h.facts.Swap(facts); before == nil || before.serial != facts.serial {
+		m.staple(h, pair, time.Now())
+	}
 	m.keyring.put(h, pair)
 	m.index.Store(h.name, h)
 	if m.shortest == 0 || facts.lifetime() < m.shortest {

@@ -62,6 +62,9 @@ func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate 
 	case own.current(now):
 		c.State = sites.CertificateValid
 		m.fill(&c, own)
+		if s := h.staple.Load(); h.failure == "" && s != nil && s.revoked && s.serial.Text(16) == own.serial {
+			c.LastError = fmt.Sprintf("The certificate authority has revoked the certificate of %s; another one is ordered.", name)
+		}
 	case h.failure != "":
 		c.State = sites.CertificateFailed
 	default:

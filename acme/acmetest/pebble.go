@@ -3,6 +3,7 @@ package acmetest
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -30,6 +31,7 @@ type Options struct {
 	HTTPPort, TLSPort int                      // where it validates by HTTP-01 and TLS-ALPN-01; 0: nowhere
 	EAB               map[string]string        // HMAC keys in base64url by their identifier; accounts must be bound if there are any
 	Profiles          map[string]time.Duration // validity of certificates of profiles beside the default
+	OCSP              string                   // URL of the responder that its certificates name; empty: they name none
 }
 
 // Pebble is a running authority. It keeps everything in memory and ends with the test.
@@ -106,6 +108,21 @@ func (p *Pebble) IssuerPool(t testing.TB) *x509.CertPool {
 		t.Fatal("Pebble's root is no certificate")
 	}
 	return pool
+}
+
+// Issuer is the certificate and the key that the authority signs with, where its certificates name a responder.
+func (p *Pebble) Issuer(t testing.TB) (*x509.Certificate, crypto.Signer) {
+	t.Helper()
+	status, certificate := p.manage(t, "/intermediates/0")
+	keyStatus, key := p.manage(t, "/intermediate-keys/0")
+	if status != http.StatusOK || keyStatus != http.StatusOK {
+		t.Fatalf("Pebble's issuer: status %d and %d", status, keyStatus)
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatalf("Pebble's issuer: %v", err)
+	}
+	return pair.Leaf, pair.PrivateKey.(crypto.Signer)
 }
 
 // Status is what the authority says of a certificate, by its serial number in hexadecimal: "Valid", "Revoked", or empty for one
@@ -219,6 +236,10 @@ func (p *Pebble) config(t testing.TB, dir string, o Options) []byte {
 	for name, validity := range o.Profiles {
 		profiles[name] = profile(validity)
 	}
+	algorithm := "ecdsa"
+	if o.OCSP != "" {
+		algorithm = "rsa" // Pebble tells no other key; see Issuer
+	}
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"externalAccountBindingRequired": len(o.EAB) > 0,
 		"externalAccountMACKeys":         o.EAB,
@@ -228,9 +249,10 @@ func (p *Pebble) config(t testing.TB, dir string, o Options) []byte {
 		"privateKey":                     filepath.Join(dir, "https.key"),
 		"httpPort":                       cmp.Or(o.HTTPPort, 1), // nothing listens there
 		"tlsPort":                        cmp.Or(o.TLSPort, 1),
-		"keyAlgorithm":                   "ecdsa",
+		"keyAlgorithm":                   algorithm,
 		"retryAfter":                     map[string]int{"authz": 1, "order": 1},
 		"profiles":                       profiles,
+		"ocspResponderURL":               o.OCSP,
 	}})
 	if err != nil {
 		t.Fatal(err)
