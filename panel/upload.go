@@ -58,12 +58,12 @@ func (p *Panel) receive(c echo.Context, actor sites.Actor, name string) (sites.R
 		return sites.Release{}, err
 	}
 	bound := p.cfg.MaxUpload + uploadFrame
-	if r.ContentLength > bound {
-		return sites.Release{}, p.tooLarge()
-	}
 	patient := &patientReader{body: r.Body, response: c.Response()}
 	liftDeadlines(c.Response())
 	defer liftDeadlines(c.Response()) // also the one that the last read set
+	if r.ContentLength > bound {
+		return sites.Release{}, p.tooLarge(r, patient)
+	}
 	r.Body = http.MaxBytesReader(c.Response(), patient, bound)
 	archive, err := archiveIn(r)
 	if err == nil {
@@ -72,17 +72,26 @@ func (p *Panel) receive(c echo.Context, actor sites.Actor, name string) (sites.R
 			return release, nil
 		}
 	}
-	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) {
-		err = p.tooLarge()
+	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) || errors.Is(err, sites.ErrTooLarge) {
+		return sites.Release{}, p.tooLarge(r, patient)
 	}
-	if (patient.failed != nil || errors.Is(err, io.ErrUnexpectedEOF)) && !errors.Is(err, sites.ErrTooLarge) {
+	if patient.failed != nil || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = sites.Refuse(sites.ErrInvalid, "The upload broke off before its end. Try again.")
 	}
 	return sites.Release{}, err
 }
 
-func (p *Panel) tooLarge() error {
-	return sites.RefuseField(sites.ErrTooLarge, "file", "The zip is larger than %d MB, the most this server takes.", p.cfg.MaxUpload>>20)
+// maxHeard is how much is read of an upload that is too large.
+const maxHeard = 1 << 30
+
+// tooLarge refuses an upload. Over HTTP/1.1 it hears the rest of it out: browsers look for an answer when they have sent
+// everything, and show an error of their own where the connection ends before. Who waits for a word to go on (100-continue)
+// is not given one.
+func (p *Panel) tooLarge(r *http.Request, rest io.Reader) error {
+	if r.ProtoMajor == 1 && r.Header.Get("Expect") == "" && r.ContentLength <= maxHeard {
+		_, _ = io.CopyN(io.Discard, rest, maxHeard) // a client that has gone needs no answer
+	}
+	return sites.RefuseField(sites.ErrTooLarge, "file", "%s", templates.UploadTooLarge(p.cfg.MaxUpload))
 }
 
 // archiveIn finds the zip in the body without reading it.

@@ -2,6 +2,10 @@ package panel
 
 import (
 	"archive/zip"
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"maps"
@@ -9,6 +13,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,6 +22,8 @@ import (
 	"time"
 
 	"berth/sites"
+
+	"github.com/PuerkitoBio/goquery"
 )
 
 // noise is endless bytes: a random block over and over.
@@ -153,6 +160,60 @@ func TestUploadOverTheLimit(t *testing.T) {
 	if left, err := w.Releases(t.Context(), w.actor("ann"), "big"); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// TestAnUploadOverTheLimitIsHeardOut sends as browsers do over HTTP/1.1: all of it, before they look for an answer.
+func TestAnUploadOverTheLimitIsHeardOut(t *testing.T) {
+	w := newWorld(t)
+	w.site("ann", "big")
+	w.panel.cfg.MaxUpload = 1 << 20
+	cookie := w.login("ann").session()
+	const size = 16 << 20 // more than the buffers between here and there hold
+	for _, framing := range []string{fmt.Sprintf("Content-Length: %d", size), "Transfer-Encoding: chunked"} {
+		conn, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /sites/big/releases HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\nContent-Type: application/zip\r\n%s\r\n\r\n",
+			testZone, cookie.Name, cookie.Value, framing)
+		body := io.LimitReader(newNoise(), size)
+		if strings.HasPrefix(framing, "Transfer") {
+			chunks := httputil.NewChunkedWriter(conn)
+			_, err = io.Copy(chunks, body)
+			err = errors.Join(err, chunks.Close())
+			io.WriteString(conn, "\r\n")
+		} else {
+			_, err = io.Copy(conn, body)
+		}
+		if err != nil {
+			t.Fatalf("%s: the connection ends before the upload does: %v", framing, err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", framing, err)
+		}
+		page, err := goquery.NewDocumentFromReader(res.Body)
+		if fault := page.Find("#file-fault").Text(); err != nil || res.StatusCode != 413 || !strings.Contains(fault, "larger than 1 MB") || !strings.Contains(fault, "Make it smaller") {
+			t.Errorf("%s: %d %q, %v", framing, res.StatusCode, fault, err)
+		}
+	}
+}
+
+// TestWhoAsksBeforeSendingIsAnswered has a client wait for a word to go on.
+func TestWhoAsksBeforeSendingIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.site("ann", "big")
+	w.panel.cfg.MaxUpload = 1 << 20
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ExpectContinueTimeout: time.Hour}}
+	t.Cleanup(client.CloseIdleConnections)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/api/v1/sites/big/releases", unread{t})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = 2 << 20
+	r.Header = http.Header{"Authorization": {"Bearer " + w.token("ann")}, "Content-Type": {zipType}, "Expect": {"100-continue"}}
+	w.do(client, r).problem(t, 413, "larger than 1 MB")
 }
 
 func TestUploadThatBreaksOff(t *testing.T) {

@@ -56,19 +56,27 @@ func (b *burden) take(now time.Duration, perSecond int) bool {
 
 // oversized refuses a request whose body is larger than so many MiB, 0 for any, and has one that does not say how large it is
 // end there.
-func (p *Proxy) oversized(w http.ResponseWriter, r *http.Request, most int) bool {
+func (p *Proxy) oversized(w http.ResponseWriter, r *http.Request, host string, most int) bool {
 	body, ok := r.Body.(*pacedBody)
 	if most == 0 || !ok {
 		return false
 	}
 	body.bound = int64(most) << 20
 	if r.ContentLength > body.bound {
-		p.tooLarge(w, body.bound)
+		p.tooLarge(w, r, host, body.bound)
 		return true
 	}
 	return false
 }
 
-func (p *Proxy) tooLarge(w http.ResponseWriter, bound int64) {
-	p.line(w, http.StatusRequestEntityTooLarge, "What was sent is too large: this site takes up to "+strconv.FormatInt(bound>>20, 10)+" MB at a time.")
+func (p *Proxy) tooLarge(w http.ResponseWriter, r *http.Request, host string, bound int64) {
+	const status = http.StatusRequestEntityTooLarge
+	most := int(bound >> 20)
+	w.Header().Set("Vary", "Accept")
+	w.Header().Set("X-Robots-Tag", "noindex")
+	if wantsHTML(r.Header) {
+		p.document(w, status, p.pages.TooLarge(host, most))
+		return
+	}
+	p.line(w, status, "What was sent is too large: this site takes up to "+strconv.Itoa(most)+" MB at a time.")
 }

@@ -146,5 +146,11 @@ func TestBodySize(t *testing.T) {
 				t.Errorf("%d bytes, chunked %v: %d %q, want %d %q", tc.size, tc.chunked, got.StatusCode, got.body, tc.status, tc.says)
 			}
 		}
+		req := request(t, http.MethodPost, "https://hello.berth.test/", strings.Repeat("x", bound+1), "Accept", "text/html")
+		page := do(t, c, req)
+		if !strings.Contains(page.body, "too large</title><p>hello.berth.test: 1") {
+			t.Errorf("people get %q", page.body)
+		}
+		checkPage(t, page, 413, false, "text/html; charset=utf-8", testPolicy)
 	})
 }

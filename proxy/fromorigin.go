@@ -55,7 +55,7 @@ func (p *Proxy) another(w http.ResponseWriter, r *http.Request, up *upstream, ho
 	switch status := bodyFault(r); status {
 	case 0:
 	case http.StatusRequestEntityTooLarge:
-		p.tooLarge(w, r.Body.(*pacedBody).bound)
+		p.tooLarge(w, r, host, r.Body.(*pacedBody).bound)
 		return false
 	default:
 		p.refuse(w, status)

@@ -129,6 +129,11 @@ type testPages struct{}
 func (testPages) Page(kind PageKind, host string) []byte {
 	return fmt.Appendf(nil, "<!doctype html><title>page %d</title><p>%s", kind, host)
 }
+
+func (testPages) TooLarge(host string, mostMB int) []byte {
+	return fmt.Appendf(nil, "<!doctype html><title>too large</title><p>%s: %d", host, mostMB)
+}
+
 func (testPages) Policy() string { return testPolicy }
 
 // logBuffer collects what is logged at info and above.

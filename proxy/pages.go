@@ -10,6 +10,8 @@ import (
 type Pages interface {
 	// Page returns a complete HTML document. host has the form of a DNS name or an IP address.
 	Page(kind PageKind, host string) []byte
+	// TooLarge is the document for those who have sent more than the mostMB MiB that the site takes at a time; 413.
+	TooLarge(host string, mostMB int) []byte
 	// Policy returns the Content-Security-Policy that the documents need.
 	Policy() string
 }
@@ -82,8 +84,12 @@ func (p *Proxy) page(w http.ResponseWriter, r *http.Request, kind PageKind, host
 		p.line(w, a.status, a.line)
 		return
 	}
-	h.Set("Content-Security-Policy", p.pages.Policy())
-	send(w, a.status, "text/html; charset=utf-8", p.pages.Page(kind, host))
+	p.document(w, a.status, p.pages.Page(kind, host))
+}
+
+func (p *Proxy) document(w http.ResponseWriter, status int, page []byte) {
+	w.Header().Set("Content-Security-Policy", p.pages.Policy())
+	send(w, status, "text/html; charset=utf-8", page)
 }
 
 // refuse answers a request that is not for any site.

@@ -57,7 +57,7 @@ func (p *Proxy) settled(w http.ResponseWriter, r *http.Request, rt *route, host 
 	}
 	defer pol.burden.leave()
 	switch {
-	case p.oversized(w, r, pol.options.Bounds.BodyMB):
+	case p.oversized(w, r, host, pol.options.Bounds.BodyMB):
 	case p.moved(w, r, pol, host):
 	case pol.options.Login.Required() && !p.loggedIn(w, r, rt, host):
 	case pol.options.Maintenance:

@@ -287,7 +287,8 @@ func pages() []page {
 		"visitor-unknown": VisitorUnknownHost, "visitor-stopped": VisitorStopped, "visitor-placeholder": VisitorPlaceholder,
 		"visitor-starting": VisitorStarting, "visitor-down": VisitorDown,
 		"visitor-maintenance": VisitorMaintenance, "visitor-unauthorized": VisitorUnauthorized, "visitor-forbidden": VisitorForbidden,
-		"visitor-too-many": VisitorTooMany,
+		"visitor-too-many":  VisitorTooMany,
+		"visitor-too-large": func(host string) templ.Component { return VisitorTooLarge(host, 25) },
 	} {
 		p := newPage(name, component, "hello.sites.example.org")
 		p.visitor = true

@@ -358,7 +358,7 @@ func adviceFor(code int) advice {
 	case http.StatusConflict:
 		return advice{"Not now", "The site is in a state that does not allow this.", "Look at the site's page, then try again."}
 	case http.StatusRequestEntityTooLarge:
-		return advice{"Too large", "The upload is larger than this server accepts.", "Make the zip smaller, for example by shrinking images."}
+		return advice{"Too large", "What was sent is larger than this server accepts.", "Go back and send less at a time."}
 	case http.StatusTooManyRequests:
 		return advice{"Slow down a little", "There were too many attempts in a short time.", "Wait a minute, then try again."}
 	case http.StatusServiceUnavailable:
@@ -402,6 +402,11 @@ func uploadHint(v SiteView) string {
 	}
 	text := strings.Join(bounds, ", ")
 	return hint + " " + strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// UploadTooLarge says that a zip is larger than max bytes, and what helps.
+func UploadTooLarge(max int64) string {
+	return "The zip is larger than " + size(max) + ", the most this server takes. Make it smaller, for example by shrinking images, and leave out what visitors do not need."
 }
 
 func releasesLost(n int) string {

@@ -13,6 +13,10 @@ import (
 // visitorPages renders what the edge says to visitors; package proxy knows no templates.
 type visitorPages struct{}
 
+func (visitorPages) TooLarge(host string, mostMB int) []byte {
+	return rendered(templates.VisitorTooLarge(host, mostMB))
+}
+
 func (visitorPages) Page(kind proxy.PageKind, host string) []byte {
 	var page templ.Component
 	switch kind {
@@ -35,6 +39,10 @@ func (visitorPages) Page(kind proxy.PageKind, host string) []byte {
 	default:
 		page = templates.VisitorUnknownHost(host)
 	}
+	return rendered(page)
+}
+
+func rendered(page templ.Component) []byte {
 	var out bytes.Buffer
 	_ = page.Render(context.Background(), &out) // a buffer takes everything
 	return out.Bytes()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -127,13 +128,19 @@ func (v *settingsVisit) savesLimits() {
 		v.t.Errorf("requests in a row end with %d", last)
 	}
 	v.save("limits", "limits are saved", set("requests_per_second", "0"))
-	resp, err := v.client.Post(v.p.url("shop", "/"), "text/plain", bytes.NewReader(make([]byte, 1<<20+1)))
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.p.url("shop", "/"), bytes.NewReader(make([]byte, 1<<20+1)))
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusRequestEntityTooLarge {
-		v.t.Errorf("a body over the limit gets %d", resp.StatusCode)
+	req.Header.Set("Accept", "text/html")
+	resp, err := v.client.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(page), "takes up to 1 MB") {
+		v.t.Errorf("a body over the limit gets %d %s, %v", resp.StatusCode, page, err)
 	}
 }
 
