@@ -43,6 +43,12 @@ func (h *host) home() int {
 	return h.last
 }
 
+// without reports whether the work on the host is for a certificate from a CA that its present one, if any, is not from.
+func (h *host) without(ca int) bool {
+	f := h.facts.Load()
+	return h.task.class != classRevoke && (f == nil || f.ca != ca)
+}
+
 // budgeted reports whether the work on the host costs something of the budget.
 func (h *host) budgeted() bool { return h.task.class == classOrder || h.forced }
 

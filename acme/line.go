@@ -1,10 +1,6 @@
 package acme
 
-import (
-	"time"
-
-	"golang.org/x/net/publicsuffix"
-)
+import "time"
 
 // line is the way to one CA, with all that keeps us from it. It is a plain structure, guarded by Manager.mu.
 type line struct {
@@ -74,64 +70,4 @@ func (l *line) domainAt(h *host) time.Time {
 // nameAt is when that name may be ordered, as far as it alone is concerned.
 func (l *line) nameAt(name string, now time.Time) time.Time {
 	return later(l.budget.nameAt(name), l.weekly.at(registered(name), now))
-}
-
-// week is the window of a CA's limit on first certificates for a registered domain.
-const week = 7 * 24 * time.Hour
-
-// tally counts first certificates by registered domain.
-type tally struct {
-	limit  int // in a week; 0: none known
-	issued map[string][]time.Time
-}
-
-func (t *tally) add(domain string, at time.Time) {
-	if t.issued == nil {
-		t.issued = make(map[string][]time.Time)
-	}
-	t.issued[domain] = append(t.issued[domain], at)
-}
-
-// used is how many have been issued in the last week.
-func (t *tally) used(domain string, now time.Time) int {
-	used := 0
-	for _, at := range t.issued[domain] {
-		if now.Sub(at) < week {
-			used++
-		}
-	}
-	return used
-}
-
-// at is when there is room for another one.
-func (t *tally) at(domain string, now time.Time) time.Time {
-	if t.limit == 0 || t.used(domain, now) < t.limit {
-		return time.Time{}
-	}
-	issued := t.issued[domain] // in order of time
-	return issued[len(issued)-t.limit].Add(week)
-}
-
-// forget drops what has left the window.
-func (t *tally) forget(now time.Time) {
-	for domain, issued := range t.issued {
-		used := t.used(domain, now)
-		if used == 0 {
-			delete(t.issued, domain)
-			continue
-		}
-		t.issued[domain] = issued[len(issued)-used:]
-	}
-}
-
-// registered is the domain that somebody has registered and a host belongs to, by the public suffix list: what CAs count by.
-func registered(host string) string {
-	if len(host) > 2 && host[:2] == "*." {
-		host = host[2:]
-	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return host // it is a public suffix itself
-	}
-	return domain
 }

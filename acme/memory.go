@@ -83,7 +83,7 @@ func (es *entries) succeeded(l *line, h *host, ca *authority, o outcome, now tim
 		return
 	}
 	e := entry{At: now, Event: eventRenewed, CA: ca.vault.issuer, Host: h.name, Domain: registered(h.name)}
-	if o.before == nil || o.before.ca != ca.vault.ca {
+	if h.task.first {
 		e.Event = eventIssued
 		l.weekly.add(e.Domain, now)
 	}

@@ -26,6 +26,7 @@ type task struct {
 	at    time.Time // waiting: when it is tried again
 	index int       // waiting: position in the heap
 	ca    int       // running: which CA is asked
+	first bool      // running: for a certificate that counts as the host's first one from this CA
 }
 
 type taskState int
@@ -184,6 +185,9 @@ func (q *queue) start(h *host, now time.Time) {
 	if h.budgeted() {
 		l.budget.take(h.name, now)
 	}
+	if h.task.first = h.without(h.task.ca); h.task.first {
+		l.weekly.begin(registered(h.name))
+	}
 }
 
 // succeed notes that the CA has done what was started for the host at that time.
@@ -225,7 +229,11 @@ func (q *queue) again(h *host, retry, now time.Time) time.Time {
 
 // done ends the work on a host. A retry time other than zero says when it is tried again, unless there was news.
 func (q *queue) done(h *host, retry time.Time) {
-	q.lines[h.task.ca].running--
+	l := q.lines[h.task.ca]
+	l.running--
+	if h.task.first {
+		l.weekly.end(registered(h.name))
+	}
 	again := h.task.again
 	h.task.state, h.task.again = taskIdle, false
 	if retry.IsZero() || again {

@@ -92,43 +92,6 @@ func TestRenewNowKeepsToWhatTheCAWants(t *testing.T) {
 	}
 }
 
-func TestTally(t *testing.T) {
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	b := tally{limit: 3}
-	for day := range 5 {
-		b.add("example.org", start.Add(time.Duration(day)*24*time.Hour))
-	}
-	now := start.Add(5 * 24 * time.Hour)
-	if got := b.used("example.org", now); got != 5 {
-		t.Errorf("%d are used, want 5", got)
-	}
-	if got, want := b.at("example.org", now), start.Add(2*24*time.Hour).Add(week); !got.Equal(want) {
-		t.Errorf("there is room from %v, want %v: three must have left", got, want)
-	}
-	if !b.at("example.net", now).IsZero() {
-		t.Error("another domain is held up as well")
-	}
-	later := start.Add(week + 3*24*time.Hour)
-	b.forget(later)
-	if got := b.used("example.org", later); got != 1 || len(b.issued["example.org"]) != 1 {
-		t.Errorf("after a week %d are used, %d are remembered", got, len(b.issued["example.org"]))
-	}
-	b.limit = 0
-	if !b.at("example.org", now).IsZero() {
-		t.Error("an unknown limit holds somebody up")
-	}
-}
-
-func TestRegisteredDomain(t *testing.T) {
-	for host, want := range map[string]string{
-		"a.b.example.org": "example.org", "*.sites.example.co.uk": "example.co.uk", "example.org": "example.org", "zone.test": "zone.test", "com": "com",
-	} {
-		if got := registered(host); got != want {
-			t.Errorf("%s belongs to %s, want %s", host, got, want)
-		}
-	}
-}
-
 // Whoever demands a certificate over and over for a domain that cannot be proven would use up what the CA gives to all.
 func TestDemandsInVainArePaced(t *testing.T) {
 	zone, doors := newZoneServer(t), newDoors(t, "http", "tls")
