@@ -111,7 +111,7 @@ func (h *Handler) dress(w http.ResponseWriter, r *http.Request, withFile bool) {
 	for field := range set.Fields(r.URL.Path) {
 		switch {
 		case field.OfFile && !withFile:
-		case field.Name == "Vary": // what the answer depends on, it depends on
+		case field.AddsUp:
 			header.Add(field.Name, field.Value)
 		default:
 			header.Set(field.Name, field.Value)

@@ -3,6 +3,7 @@ package rules
 import (
 	"iter"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,7 @@ type Field struct {
 	Name   string // canonical
 	Value  string
 	OfFile bool // it describes the file, so it is for answers with that file only, not for redirects and errors
+	AddsUp bool // of two with one name both count
 }
 
 // headers is the rules of _headers in their order.
@@ -22,7 +24,8 @@ type block struct {
 	fields []Field
 }
 
-// Fields yields what _headers says of a path, which is decoded and absolute. Of two with one name the later counts.
+// Fields yields what _headers says of a path, which is decoded and absolute. Of two with one name the later counts, unless
+// they add up.
 func (s *Set) Fields(path string) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		path = trimSlash(path)
@@ -46,18 +49,18 @@ type headersParser struct {
 	report  report
 	headers headers
 	skip    bool           // the path above was faulty, and said so
-	longest map[string]int // bytes by name, of the fields accepted so far
-	total   int            // of longest
+	fields  int            // accepted so far, of all paths
+	longest map[string]int // bytes by name, of these
+	sent    int            // how many of them one answer could have
+	head    int            // bytes of those
 }
 
 // parseHeaders reads _headers: a path, then the fields for it.
 func parseHeaders(content []byte) (headers, []Fault) {
-	p := &headersParser{report: report{file: HeadersFile}, longest: make(map[string]int)}
+	p := &headersParser{report: report{file: HeadersFile, mostLine: mostHeaderLine}, longest: make(map[string]int)}
 	for l := range p.report.lines(content) {
 		if l.text[0] == '/' || strings.HasPrefix(l.text, "https://") || strings.HasPrefix(l.text, "http://") {
-			if full := p.path(l); full {
-				break
-			}
+			p.path(l)
 		} else if !p.skip {
 			p.field(l)
 		}
@@ -65,15 +68,14 @@ func parseHeaders(content []byte) (headers, []Fault) {
 	return p.headers, p.report.faults
 }
 
-// path begins a block. It reports whether the file has too many.
-func (p *headersParser) path(l line) (full bool) {
+// path begins a block.
+func (p *headersParser) path(l line) {
 	p.skip = true
 	text, comment, _ := strings.Cut(l.text, " ")
 	from, err := parsePattern(text)
 	switch {
 	case len(p.headers.blocks) == mostPaths:
-		p.report.add(l.number, wrong("The file has more than %d paths. This one and those below have no effect; use *.", mostPaths))
-		return true
+		p.report.add(l.number, wrong("The file has more than %d paths; use *. The lines below it have no effect, too.", mostPaths))
 	case l.text[0] != '/':
 		p.report.add(l.number, wrong("A path begins with /, without a host. The lines below it have no effect, too."))
 	case strings.TrimSpace(comment) != "" && strings.TrimSpace(comment)[0] != '#':
@@ -84,7 +86,6 @@ func (p *headersParser) path(l line) (full bool) {
 		p.headers.blocks = append(p.headers.blocks, block{from: from})
 		p.skip = false
 	}
-	return false
 }
 
 // field adds a field to the last block.
@@ -105,27 +106,53 @@ func (p *headersParser) field(l line) {
 // put joins values of one name, as a list (RFC 9110 section 5.3).
 func (p *headersParser) put(f Field) error {
 	b := &p.headers.blocks[len(p.headers.blocks)-1]
-	at := -1
-	for i := range b.fields {
-		if b.fields[i].Name == f.Name {
-			at, f.Value = i, b.fields[i].Value+", "+f.Value
+	at := slices.IndexFunc(b.fields, func(other Field) bool { return other.Name == f.Name })
+	if at < 0 {
+		if p.fields == mostFields {
+			return wrong("The file has more than %d header fields, of all paths together.", mostFields)
 		}
+		if err := p.weigh(Field{}, f); err != nil {
+			return err
+		}
+		b.fields, p.fields = append(b.fields, f), p.fields+1
+		return nil
 	}
-	if at < 0 && len(b.fields) == mostFields {
-		return wrong("The path has more than %d header fields.", mostFields)
+	f.Value = b.fields[at].Value + ", " + f.Value
+	if err := p.weigh(b.fields[at], f); err != nil {
+		return err
 	}
-	const frame = len(": \r\n")
-	grown := max(0, len(f.Name)+len(f.Value)+frame-p.longest[f.Name])
-	if p.total+grown > mostHead {
+	b.fields[at] = f
+	return nil
+}
+
+// weigh bounds what an answer could have that meets all paths: of each name the longest field, and all of those that add up.
+// The field takes the place of the one before, if any.
+func (p *headersParser) weigh(before, f Field) error {
+	more, another := f.size()-before.size(), before.Name == ""
+	if !f.AddsUp {
+		longest := p.longest[f.Name]
+		more, another = max(0, f.size()-longest), longest == 0
+	}
+	switch {
+	case another && p.sent == mostSent:
+		return wrong("With this line an answer could have more than %d header fields.", mostSent)
+	case p.head+more > mostHead:
 		return wrong("With this line an answer could have more than %d KB of header fields.", mostHead>>10)
 	}
-	p.total, p.longest[f.Name] = p.total+grown, p.longest[f.Name]+grown
-	if at >= 0 {
-		b.fields[at] = f
-	} else {
-		b.fields = append(b.fields, f)
+	if another {
+		p.sent++
 	}
+	p.head += more
+	p.longest[f.Name] = max(p.longest[f.Name], f.size())
 	return nil
+}
+
+// size is what the field takes of an answer, in bytes.
+func (f Field) size() int {
+	if f.Name == "" {
+		return 0
+	}
+	return len(f.Name) + len(": ") + len(f.Value) + len("\r\n")
 }
 
 // parseField reads a line such as X-Frame-Options: DENY. The error is a sentence.
@@ -148,7 +175,7 @@ func parseField(text string) (Field, error) {
 		return Field{}, err
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
-	return Field{Name: name, Value: value, OfFile: ofFile(strings.ToLower(name))}, nil
+	return Field{Name: name, Value: value, OfFile: ofFile(strings.ToLower(name)), AddsUp: name == "Vary"}, nil
 }
 
 // isToken is as RFC 9110 section 5.6.2.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,46 @@ func TestFaultyHeaders(t *testing.T) {
 				t.Errorf("fields: %q", got)
 			}
 		})
+	}
+}
+
+// TestEachFieldTooManyIsTold fills _headers to its bounds and beyond, and wants a fault for each line too many.
+func TestEachFieldTooManyIsTold(t *testing.T) {
+	const each = mostFields / mostPaths
+	var file strings.Builder
+	for path := range mostPaths + 3 {
+		fmt.Fprintf(&file, "/p-%d*\n", path)
+		for field := range each {
+			fmt.Fprintf(&file, "X-%d: %d\n", field, path)
+		}
+	}
+	set, faults := read(t, "", file.String())
+	if len(faults) != 3 {
+		t.Fatalf("%d faults for 3 paths too many: %v", len(faults), faults)
+	}
+	for i, fault := range faults {
+		if want := (mostPaths+i)*(each+1) + 1; fault.Line != want || !strings.Contains(fault.Sentence, "lines below it") {
+			t.Errorf("%+v, want one of line %d", fault, want)
+		}
+	}
+	if got := fieldsOf(set, "/p-99"); len(got) != each || got[0] != "X-0: 99" {
+		t.Errorf("the last path that is taken has %q", got)
+	}
+	if got := fieldsOf(set, "/p-100"); len(got) != each || got[0] != "X-0: 10" { // /p-10* is met, /p-100* is one too many
+		t.Errorf("the first that is not has %q", got)
+	}
+
+	_, faults = read(t, "", strings.Replace(file.String(), "/p-50*\n", "/p-50*\nX-A: 1\nX-B: 1\n", 1))
+	var lines []int
+	for _, fault := range faults {
+		lines = append(lines, fault.Line)
+		if fault.Line <= mostPaths*(each+1)+2 && !strings.Contains(fault.Sentence, "more than 500 header fields") {
+			t.Errorf("%+v", fault)
+		}
+	}
+	last := mostPaths*(each+1) + 2
+	if want := []int{last - 1, last, last + 1, last + 1 + (each + 1), last + 1 + 2*(each+1)}; !slices.Equal(lines, want) {
+		t.Errorf("faults in the lines %v, want %v", lines, want)
 	}
 }
 

@@ -21,16 +21,20 @@ const (
 
 // What the files may hold.
 const (
-	mostBytes    = 512 << 10 // of a file
-	mostLine     = 4000      // bytes
-	mostRules    = 2000      // of _redirects
-	mostPatterns = 1000      // of them with placeholders, * or parameters
-	mostCompared = 100_000   // comparisons of rules with each other
-	mostPaths    = 500       // of _headers
-	mostFields   = 50        // of a path
-	mostHead     = 16 << 10  // bytes of all header fields that one answer could have
-	mostNames    = 16        // placeholders of a path
-	mostFaults   = 200       // of a file; what comes then is not read
+	mostBytes  = 512 << 10 // of a file
+	mostNames  = 16        // placeholders of a path
+	mostFaults = 200       // of a file; what comes then is not read
+
+	mostRuleLine = 4000    // bytes of a line of _redirects
+	mostRules    = 2000    // of _redirects
+	mostPatterns = 1000    // of them with placeholders, * or parameters
+	mostCompared = 100_000 // comparisons of rules with each other
+
+	mostHeaderLine = 2000     // bytes of a line of _headers
+	mostPaths      = 100      // of _headers
+	mostFields     = 500      // of all paths together
+	mostSent       = 50       // header fields that one answer could have
+	mostHead       = 16 << 10 // bytes of these
 )
 
 // Names returns the names of the files of rules.
@@ -101,8 +105,9 @@ func wrong(format string, args ...any) error { return sentence(fmt.Sprintf(forma
 
 // report gathers the faults of one file.
 type report struct {
-	file   string
-	faults []Fault
+	file     string
+	mostLine int // bytes
+	faults   []Fault
 }
 
 func (r *report) add(line int, err error) {
@@ -134,7 +139,7 @@ func (r *report) lines(content []byte) iter.Seq[line] {
 				r.add(number, wrong("More than %d lines are faulty. This one and those below have no effect.", mostFaults))
 				return
 			}
-			if err := checkLine(text); err != nil {
+			if err := r.checkLine(text); err != nil {
 				r.add(number, err)
 			} else if !yield(line{number, text}) {
 				return
@@ -154,10 +159,10 @@ func unreadable(content []byte) error {
 	return nil
 }
 
-func checkLine(text string) error {
+func (r *report) checkLine(text string) error {
 	switch {
-	case len(text) > mostLine:
-		return wrong("The line is longer than %d characters.", mostLine)
+	case len(text) > r.mostLine:
+		return wrong("The line is longer than %d characters.", r.mostLine)
 	case !utf8.ValidString(text):
 		return wrong("The line is not UTF-8. Save the file as UTF-8.")
 	case strings.ContainsFunc(text, isControl):

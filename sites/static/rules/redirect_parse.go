@@ -9,7 +9,7 @@ import (
 
 // parseRedirects reads _redirects: lines of a path, parameters, a target, a status.
 func parseRedirects(content []byte) (redirects, []Fault) {
-	report := report{file: RedirectsFile}
+	report := report{file: RedirectsFile, mostLine: mostRuleLine}
 	r := redirects{exact: make(map[string]int), heads: make(map[string][]int)}
 	patterns := 0
 	for l := range report.lines(content) {

@@ -159,7 +159,7 @@ func TestFaultyRedirects(t *testing.T) {
 		{"/* /index.html 200\n/a /b", "Line 1"},
 		{"/a\xff /b", "UTF-8"},
 		{"/a\x00 /b", "control"},
-		{"/" + strings.Repeat("a", mostLine) + " /b", "longer"},
+		{"/" + strings.Repeat("a", mostRuleLine) + " /b", "longer"},
 		{placeholders(mostNames+1) + " /b", "placeholders"},
 	}
 	for _, tt := range tests {
@@ -227,10 +227,13 @@ func TestBounds(t *testing.T) {
 		{"patterns", many(mostPatterns+1, "/old-%d/* /new"), "", mostPatterns + 1, "more than 1000 rules"},
 		{"bytes", strings.Repeat("# much\n", mostBytes/7+1), "", 0, "larger than 512 KB"},
 		{"encoding", "\xff\xfe/\x00a\x00", "", 0, "UTF-16"},
-		{"paths", "", many(mostPaths+5, "/p-%d"), mostPaths + 1, "more than 500 paths"},
-		{"fields", "", "/*\n" + many(mostFields+1, "X-%d: y"), mostFields + 2, "more than 50 header fields"},
-		{"head", "", "/*\n" + many(5, "X-%d: "+strings.Repeat("y", mostLine-10)), 6, "16 KB"},
-		{"lines of headers", "", "/*\nX-Long: " + strings.Repeat("y", mostLine), 2, "longer"},
+		{"paths", "", many(mostPaths+1, "/p-%d\nX-A: 1"), 2*mostPaths + 1, "more than 100 paths"},
+		{"fields of an answer", "", "/*\n" + many(mostSent+1, "X-%d: y"), mostSent + 2, "more than 50 header fields"},
+		{"bytes of an answer", "", "/*\n" + many(9, "X-%d: "+strings.Repeat("y", mostHeaderLine-10)), 10, "16 KB"},
+		{"lines of headers", "", "/*\nX-Long: " + strings.Repeat("y", mostHeaderLine), 2, "longer than 2000"},
+		{"fields that add up", "", many(mostSent+1, "/p-%d\nVary: y"), 2*mostSent + 2, "more than 50 header fields"},
+		{"bytes that add up", "", many(9, "/p-%d\nVary: "+strings.Repeat("y", mostHeaderLine-10)), 18, "16 KB"},
+		{"bytes that add up in one path", "", "/a\nVary: y\n/b\n" + many(9, "Vary: %d"+strings.Repeat("y", mostHeaderLine-10)), 12, "16 KB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.promise, func(t *testing.T) {
