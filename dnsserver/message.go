@@ -74,7 +74,7 @@ func (m *message) write(out []byte, q *query, r *zone.Reply, limit int) (answer 
 func (m *message) length() int { return len(m.out) - m.start }
 
 func (m *message) header(r *zone.Reply, counts [3]int, truncated bool) {
-	bits := uint16(bitQR) | m.q.bits&(0xF<<11|bitRD) | uint16(r.Rcode&0xF)
+	bits := uint16(bitQR) | echoed(m.q.bits) | uint16(r.Rcode&0xF)
 	if r.Authoritative {
 		bits |= bitAA
 	}

@@ -19,6 +19,14 @@ const (
 	bitRD = 1 << 8
 )
 
+// echoed is what of a query's bits its answer repeats: the opcode, and RD, which only QUERY knows.
+func echoed(bits uint16) uint16 {
+	if opcode := bits & (0xF << 11); opcode != dns.OpcodeQuery<<11 {
+		return opcode
+	}
+	return bits & bitRD
+}
+
 // query is a message as far as it has been read. Its slices are of the packet or of the query's own room.
 type query struct {
 	id     uint16

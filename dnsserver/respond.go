@@ -156,6 +156,6 @@ func answerable(rrtype uint16) (rcode int, ok bool) {
 func appendFailure(out, packet []byte) []byte {
 	bits := binary.BigEndian.Uint16(packet[2:])
 	out = append(out, packet[:2]...)
-	out = binary.BigEndian.AppendUint16(out, bitQR|bits&(0xF<<11|bitRD)|dns.RcodeServerFailure)
+	out = binary.BigEndian.AppendUint16(out, bitQR|echoed(bits)|dns.RcodeServerFailure)
 	return append(out, 0, 0, 0, 0, 0, 0, 0, 0)
 }
