@@ -19,19 +19,24 @@ import (
 // signedMain is the main zone with a key of each role, active from a time on.
 func signedMain(t testing.TB, from time.Time) sites.PublishedZone {
 	t.Helper()
-	published := sites.PublishedZone{Zone: sites.Zone{ID: 1, Name: "example.test", Kind: sites.ZoneMain, Signed: true}}
-	for i, role := range []sites.KeyRole{sites.KeySigning, sites.ZoneSigning} {
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(private)
-		if err != nil {
-			t.Fatal(err)
-		}
-		published.Keys = append(published.Keys, sites.ZoneKey{ID: int64(i + 1), Zone: 1, Role: role, Private: der, PublishedAt: from, ActiveAt: from})
+	return sites.PublishedZone{
+		Zone: sites.Zone{ID: 1, Name: "example.test", Kind: sites.ZoneMain, Signed: true},
+		Keys: []sites.ZoneKey{newKey(t, 1, sites.KeySigning, from), newKey(t, 2, sites.ZoneSigning, from)},
 	}
-	return published
+}
+
+// newKey is a key that is published and active from a time on.
+func newKey(t testing.TB, id int64, role sites.KeyRole, from time.Time) sites.ZoneKey {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sites.ZoneKey{ID: id, Zone: 1, Role: role, Private: der, PublishedAt: from, ActiveAt: from}
 }
 
 // signed is a server of a signed zone with sites.

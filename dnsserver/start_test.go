@@ -100,8 +100,13 @@ func serveSockets(t testing.TB, s *Server, on Sockets) (stop func() error) {
 // samePort binds UDP and TCP sockets of 127.0.0.1 to one port.
 func samePort(t testing.TB) ([]net.PacketConn, []net.Listener) {
 	t.Helper()
+	return samePortOf(t, "127.0.0.1")
+}
+
+func samePortOf(t testing.TB, host string) ([]net.PacketConn, []net.Listener) {
+	t.Helper()
 	for range 50 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			t.Fatal(err)
 		}
