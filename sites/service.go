@@ -36,6 +36,7 @@ type Config struct {
 	MostInstances int              // that an owner may give a site; admins may give MaxInstances, the default
 	DrainTimeout  time.Duration    // how long requests in flight may hold up a stop; default 30 s
 	Heal          time.Duration    // how often everything is compared and published again; default 1 min
+	KeepEvents    time.Duration    // how long the audit log is kept; default 400 days
 	Logger        *slog.Logger
 
 	// Domains looks at custom domains; nil: nobody does, and only those in zones that are kept here become active.
@@ -66,6 +67,7 @@ type Service struct {
 	mostInstances int
 	drainTimeout  time.Duration
 	heal          time.Duration
+	keepEvents    time.Duration
 	log           *slog.Logger
 
 	domains *domainWatch
@@ -116,6 +118,7 @@ func New(cfg Config) (*Service, error) {
 		mostInstances: orDefault(cfg.MostInstances, MaxInstances),
 		drainTimeout:  orDefault(cfg.DrainTimeout, 30*time.Second),
 		heal:          orDefault(cfg.Heal, time.Minute),
+		keepEvents:    orDefault(cfg.KeepEvents, 400*24*time.Hour),
 		log:           cfg.Logger,
 		domains:       newDomainWatch(cfg),
 		conditions:    newConditions(),
@@ -165,6 +168,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.work.start(func(ctx context.Context) { s.runtime.Watch(ctx, s.requestReconcile) })
 	s.work.start(s.tendKeys)
 	s.work.start(s.tendDomains)
+	s.work.start(s.tendEvents)
 	s.reconcileUntil(ctx)
 	return nil
 }

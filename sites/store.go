@@ -15,6 +15,10 @@ type Store interface {
 	// NextRevision takes the next revision for what berth does of its own accord and keeps nowhere, such as signing a zone
 	// anew. It changes no row that people can see, so there is no event either.
 	NextRevision(ctx context.Context) (int64, error)
+	// PruneEvents looks at the limit oldest events after the one with the ID after, and removes those from before a time, but for
+	// the last "site.create" of each site that is there: what has happened to the site begins with it. It returns the last
+	// event that it has looked at, 0 where those after it are not old enough. It makes neither revision nor event.
+	PruneEvents(ctx context.Context, before time.Time, after int64, limit int) (last int64, err error)
 }
 
 // Reader reads. What does not exist is ErrNotFound.

@@ -79,6 +79,7 @@ type config struct {
 	AccessLog       string   `enum:"combined,json,off" default:"combined" help:"Format of the sites' access logs below logs/ in the data directory: combined, json, or off for none (${default})."`
 	AccessLogMB     int64    `name:"access-log-mb" default:"2000" placeholder:"MB" help:"Most that all access logs may take; the oldest go first (${default})."`
 	AccessLogSiteMB int64    `name:"access-log-site-mb" default:"50" placeholder:"MB" help:"Most that the access log of one site may take (${default})."`
+	AuditLogDays    int      `name:"audit-log-days" default:"400" placeholder:"DAYS" help:"How long the audit log, which the panel shows as activity, is kept (${default})."`
 	AdminAddr       []string `name:"admin-addr" placeholder:"ADDR" help:"Addresses for metrics and profiles over plain HTTP, without a login, such as 127.0.0.1:9153. Default: none."`
 
 	LogLevel  slog.Level `default:"info" help:"debug, info, warn or error (${default})."`
@@ -143,8 +144,14 @@ func (c *config) complete() error {
 	if c.AccessLogMB <= 0 || c.AccessLogSiteMB <= 0 {
 		return errors.New("--access-log-mb and --access-log-site-mb must be at least 1; --access-log off writes none")
 	}
+	if c.AuditLogDays < 1 || c.AuditLogDays > maxAuditLogDays {
+		return fmt.Errorf("--audit-log-days must be between 1 and %d", maxAuditLogDays)
+	}
 	return c.completeAddresses()
 }
+
+// maxAuditLogDays is a century.
+const maxAuditLogDays = 36_525
 
 func (c *config) completeACME() error {
 	if c.ACMERenewInterval <= 0 {

@@ -59,7 +59,7 @@ func (d devCommand) config() *config {
 		PublicIPv4: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		ACMECA:     "internal", ACMERenewInterval: time.Minute, Certificates: "per-site",
 		Runtime: d.Runtime, NetworkPool: d.NetworkPool,
-		MaxUploadMB: 250, MaxUnpackedMB: 500, MaxFiles: 20000, MaxInstances: 4, CacheMB: 64, DomainInterval: time.Hour,
+		MaxUploadMB: 250, MaxUnpackedMB: 500, MaxFiles: 20000, MaxInstances: 4, AuditLogDays: 400, CacheMB: 64, DomainInterval: time.Hour,
 		AccessLog: "combined", AccessLogMB: 200, AccessLogSiteMB: 10,
 		LogLevel: d.LogLevel, LogFormat: "text",
 	}

@@ -142,6 +142,8 @@ func TestCompleteRefuses(t *testing.T) {
 		{[]string{"--zone", "a.example", "--max-files", "0"}, "--max-files"},
 		{[]string{"--zone", "a.example", "--max-upload-mb", "-1"}, "--max-upload-mb"},
 		{[]string{"--zone", "a.example", "--max-instances", "9"}, "--max-instances"},
+		{[]string{"--zone", "a.example", "--audit-log-days", "0"}, "--audit-log-days"},
+		{[]string{"--zone", "a.example", "--audit-log-days", "1000000"}, "--audit-log-days"},
 		{[]string{"--zone", "a.example", "--public-ipv6", "::ffff:192.0.2.1"}, "--public-ipv6"},
 		{[]string{"--zone", "a.example", "--certificates", "some"}, "--certificates"},
 		{[]string{"--zone", "a.example", "--dns-rate-limit=-1"}, "--dns-rate-limit"},

@@ -170,6 +170,7 @@ func (p *program) buildService(ctx context.Context) error {
 		DataDir:       p.cfg.DataDir,
 		MaxUpload:     p.cfg.MaxUploadMB << 20,
 		MostInstances: p.cfg.MaxInstances,
+		KeepEvents:    time.Duration(p.cfg.AuditLogDays) * 24 * time.Hour,
 		Logger:        p.log,
 
 		Domains:        outlook{p.cfg, p.edge},

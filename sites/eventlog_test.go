@@ -1,0 +1,37 @@
+package sites_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"berth/sites"
+)
+
+// TestTheAuditLogIsPruned has a berth that keeps nothing for long start on the log of another.
+func TestTheAuditLogIsPruned(t *testing.T) {
+	b := boot(t)
+	b.create("hello")
+	if _, err := b.upload("hello", "one"); err != nil {
+		t.Fatal(err)
+	}
+	b.await("hello")
+	b.create("gone")
+	if err := b.DeleteSite(t.Context(), b.ann, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+
+	b = bootWith(t, b.dir, b.runtime, zone, func(c *sites.Config) { c.KeepEvents = time.Millisecond })
+	eventually(t, "what is old has gone", func() bool {
+		events, err := b.Events(t.Context(), b.root, sites.EventFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(events, func(e sites.Event) bool { return e.Action == "release.upload" || e.Subject == "gone" })
+	})
+	events, err := b.SiteEvents(t.Context(), b.ann, "hello", 10)
+	if err != nil || len(events) != 1 || events[0].Action != "site.create" {
+		t.Errorf("of the site is left %+v, %v", events, err)
+	}
+}
