@@ -78,7 +78,7 @@ var digs = []struct {
 	{args: "+noedns +noad example.test SOA", want: []string{"status: NOERROR", "flags: qr aa;", "ANSWER: 1"}, not: []string{"OPT PSEUDOSECTION"}},
 	{args: "+noedns +noad example.test TYPE1000", want: []string{"status: NOERROR", "flags: qr aa;", "ANSWER: 0", "AUTHORITY: 1"}},
 	{args: "+noedns +ad example.test SOA", want: []string{"status: NOERROR", "flags: qr aa;"}},
-	{args: "+noedns +noad +cd example.test SOA", want: []string{"status: NOERROR", "flags: qr aa;"}},
+	{args: "+noedns +noad +cd example.test SOA", want: []string{"status: NOERROR", "flags: qr aa cd;"}},
 	{args: "+noedns +noad +zflag example.test SOA", want: []string{"status: NOERROR", "flags: qr aa;"}, not: []string{"MBZ"}},
 	{args: "+noedns +noad +opcode=15 +header-only", want: []string{"opcode: RESERVED15, status: NOTIMP", "flags: qr;"}},
 	{args: "+edns=0 +nocookie +noad example.test SOA", want: []string{"status: NOERROR", "EDNS: version: 0"}},

@@ -17,14 +17,16 @@ const (
 	bitAA = 1 << 10
 	bitTC = 1 << 9
 	bitRD = 1 << 8
+	bitCD = 1 << 4
 )
 
-// echoed is what of a query's bits its answer repeats: the opcode, and RD, which only QUERY knows.
+// echoed is what of a query's bits its answer repeats (RFC 6895 section 2): the opcode, and RD and CD, which only QUERY knows. That CD
+// is repeated is a MUST of RFC 4035 section 3; that an authority clears it is no more than a SHOULD of section 3.1.6.
 func echoed(bits uint16) uint16 {
 	if opcode := bits & (0xF << 11); opcode != dns.OpcodeQuery<<11 {
 		return opcode
 	}
-	return bits & bitRD
+	return bits & (bitRD | bitCD)
 }
 
 // query is a message as far as it has been read. Its slices are of the packet or of the query's own room.

@@ -110,7 +110,9 @@ func (x *exchange) reply(rcode int) *dns.Msg {
 	reply.Id = binary.BigEndian.Uint16(x.Packet)
 	reply.Response, reply.Rcode = true, rcode
 	reply.Opcode = int(x.Packet[2]>>3) & 0xF
-	reply.RecursionDesired = reply.Opcode == dns.OpcodeQuery && x.Packet[2]&1 != 0
+	if reply.Opcode == dns.OpcodeQuery { // no other knows these
+		reply.RecursionDesired, reply.CheckingDisabled = x.Packet[2]&0x01 != 0, x.Packet[3]&0x10 != 0
+	}
 	reply.Authoritative = reply.Opcode == dns.OpcodeNotify && rcode == dns.RcodeSuccess
 	if len(x.message.Question) == 1 && questionWhole(x.plain) {
 		reply.Question = x.message.Question
