@@ -19,7 +19,7 @@ func (m *Manager) Apply(c sites.Change) {
 	}
 	for _, site := range c.Sites {
 		for _, name := range site.Hosts {
-			m.name(sites.CanonicalHost(name), slices.Contains(site.Lapsed, name))
+			m.name(sites.CanonicalHost(name), site.Owner, slices.Contains(site.Lapsed, name))
 		}
 	}
 	if c.Full {
@@ -33,8 +33,8 @@ func (m *Manager) Apply(c sites.Change) {
 	m.rouse()
 }
 
-// name notes that a host exists, and whether it still leads here. The caller holds m.mu.
-func (m *Manager) name(name string, lapsed bool) {
+// name notes that a host exists, whose it is, and whether it still leads here. The caller holds m.mu.
+func (m *Manager) name(name string, owner sites.AccountID, lapsed bool) {
 	h := m.table[name]
 	if h == nil {
 		h = m.newHost(name)
@@ -45,6 +45,7 @@ func (m *Manager) name(name string, lapsed bool) {
 	}
 	h.seen = m.full
 	news := !h.named || h.lapsed.Load() && !lapsed
+	m.own(h, owner, true)
 	h.named = true
 	h.lapsed.Store(lapsed)
 	if !m.covered(name) {
@@ -53,6 +54,21 @@ func (m *Manager) name(name string, lapsed bool) {
 	if news {
 		m.settle(h, true)
 	}
+}
+
+// own notes whose a host is from now on, if it is named. The caller holds m.mu.
+func (m *Manager) own(h *host, owner sites.AccountID, named bool) {
+	if h.zone {
+		return
+	}
+	domain := registered(h.name)
+	if h.named {
+		m.holders.add(domain, h.owner, -1)
+	}
+	if named {
+		m.holders.add(domain, owner, 1)
+	}
+	h.owner = owner
 }
 
 // retireLater notes that a host is gone: its certificate is no longer served from now on, and revoked and removed
@@ -65,6 +81,7 @@ func (m *Manager) retireLater(h *host) {
 	m.index.Delete(h.name)
 	m.keyring.drop(h)
 	h.facts.Store(nil)
+	m.own(h, 0, false)
 	h.named, h.retired = false, true
 	h.attempts, h.failure, h.forced = 0, "", false
 	m.settle(h, true)

@@ -1,6 +1,11 @@
 package acme
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"berth/sites"
+)
 
 // rate is a token bucket: so many at once, then one per interval. Its whole state is the time when it is full again. The zero
 // rate bounds nothing.
@@ -30,6 +35,7 @@ type budget struct {
 
 	full  time.Time // when ofSites is full again
 	names map[string]nameBudget
+	taken map[sites.AccountID][]time.Time // orders of each account, in order of time
 }
 
 type nameBudget struct {
@@ -51,21 +57,37 @@ func (b *budget) nameAt(name string) time.Time {
 	return later(n.held, b.perName.next(n.full))
 }
 
-// take notes that a name is being ordered.
-func (b *budget) take(name string, now time.Time) {
-	b.spend(now)
+// take notes that a name is being ordered for an account.
+func (b *budget) take(name string, by sites.AccountID, now time.Time) {
+	b.spend(by, now)
 	n := b.names[name]
 	n.full = b.perName.take(n.full, now)
 	b.set(name, n)
 }
 
-// spend notes that an order of some name has been made, whatever came of it.
-func (b *budget) spend(now time.Time) { b.full = b.ofSites.take(b.full, now) }
+// spend notes that an order of some name has been made for an account, whatever came of it.
+func (b *budget) spend(by sites.AccountID, now time.Time) {
+	b.full = b.ofSites.take(b.full, now)
+	if b.taken == nil {
+		b.taken = make(map[sites.AccountID][]time.Time)
+	}
+	b.taken[by] = append(b.taken[by], now)
+}
+
+// had is how many orders an account has had in the last week, those under way among them.
+func (b *budget) had(by sites.AccountID, now time.Time) int {
+	taken := b.taken[by]
+	outdated, _ := slices.BinarySearchFunc(taken, now.Add(-week), time.Time.Compare)
+	return len(taken) - outdated
+}
 
 // giveBack notes that an order of a name that was taken has failed. If the CA has counted it, it has cost something.
-func (b *budget) giveBack(name string, counted bool) {
+func (b *budget) giveBack(name string, by sites.AccountID, counted bool) {
 	if !counted {
 		b.full = b.full.Add(-b.ofSites.every)
+		if taken := b.taken[by]; len(taken) > 0 {
+			b.taken[by] = taken[:len(taken)-1]
+		}
 	}
 	n := b.names[name]
 	n.full = n.full.Add(-b.perName.every)
@@ -113,8 +135,16 @@ func (b *budget) set(name string, n nameBudget) {
 // rememberFailures is how long after its time failures in a row still count as such.
 const rememberFailures = 2 * time.Hour
 
-// forget drops the names that nothing holds back any more.
+// forget drops the names that nothing holds back any more, and orders that are too old to count.
 func (b *budget) forget(now time.Time) {
+	for by, taken := range b.taken {
+		had := b.had(by, now)
+		if had == 0 {
+			delete(b.taken, by)
+			continue
+		}
+		b.taken[by] = taken[len(taken)-had:]
+	}
 	for name, n := range b.names {
 		if now.After(n.full) && (n.failures == 0 || now.After(n.held.Add(rememberFailures))) {
 			delete(b.names, name)

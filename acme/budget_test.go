@@ -72,7 +72,7 @@ func TestBudget(t *testing.T) {
 			if !free(name) {
 				return taken
 			}
-			b.take(name, now)
+			b.take(name, 1, now)
 		}
 	}
 	if got := drain("a"); got != 3 {
@@ -81,13 +81,13 @@ func TestBudget(t *testing.T) {
 	if got := drain("b"); got != 2 {
 		t.Errorf("%d of another, want the 2 that are left altogether", got)
 	}
-	b.giveBack("b", true)
+	b.giveBack("b", 1, true)
 	if free("b") || free("c") {
 		t.Error("an order that the CA has counted was free")
 	}
-	b.take("b", now)
-	b.giveBack("b", false)
-	b.giveBack("b", false)
+	b.take("b", 1, now)
+	b.giveBack("b", 1, false)
+	b.giveBack("b", 1, false)
 	b.hold("b", now.Add(time.Minute), 1, false)
 	if free("b") || !free("c") {
 		t.Error("a failed order that the CA has not counted is to cost nothing but a pause of its name")
@@ -98,8 +98,12 @@ func TestBudget(t *testing.T) {
 	}
 	now = now.Add(24 * time.Hour)
 	b.forget(now)
-	if len(b.names) != 0 {
-		t.Errorf("remembered for nothing: %v", b.names)
+	if got := b.had(1, now); got != 5 {
+		t.Errorf("the account has had %d, want the 4 that the CA took and the one that it counted", got)
+	}
+	b.forget(now.Add(week))
+	if len(b.names)+len(b.taken) != 0 {
+		t.Errorf("remembered for nothing: %v, %v", b.names, b.taken)
 	}
 	if got := drain("a"); got != 3 {
 		t.Errorf("%d of the name after a day, want 3", got)

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"berth/sites"
+
 	"github.com/mholt/acmez/v3/acme"
 )
 
@@ -25,13 +27,14 @@ type host struct {
 	lapsed atomic.Bool // it does not lead here any more: nothing is ordered, and what there is ends with its time
 
 	// The rest is guarded by Manager.mu.
-	named    bool   // the published state, or the zone, has it
-	retired  bool   // what is stored belongs to a site that is gone: revoked before anything else is done
-	seen     int64  // the last full change that named it
-	failure  string // why the last step failed; a sentence for people
-	attempts int    // failed steps in a row
-	forced   bool   // somebody wants it renewed now
-	last     int    // the CA whose certificate is to be revoked
+	named    bool            // the published state, or the zone, has it
+	owner    sites.AccountID // 0: the installation itself
+	retired  bool            // what is stored belongs to a site that is gone: revoked before anything else is done
+	seen     int64           // the last full change that named it
+	failure  string          // why the last step failed; a sentence for people
+	attempts int             // failed steps in a row
+	forced   bool            // somebody wants it renewed now
+	last     int             // the CA whose certificate is to be revoked
 	task     task
 }
 

@@ -12,21 +12,24 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"berth/sites"
 )
 
 // entry is a line of the ledger: what was asked of a CA, and what came of it.
 type entry struct {
-	At       time.Time `json:"at"`
-	Event    event     `json:"event"`
-	CA       string    `json:"ca"` // its key in the storage
-	Host     string    `json:"host,omitempty"`
-	Domain   string    `json:"domain,omitempty"`   // the registered one that the host belongs to
-	Until    time.Time `json:"until,omitzero"`     // nothing is asked before: for the host, or at all
-	Failures int       `json:"failures,omitempty"` // in a row
-	Limited  bool      `json:"limited,omitempty"`  // by the CA, which has named the time
-	Budgeted bool      `json:"budgeted,omitempty"` // failed: it is entered above as ordered
-	Counted  bool      `json:"counted,omitempty"`  // failed: the CA had taken the order
-	Orders   bool      `json:"orders,omitempty"`   // shut: for first orders only
+	At       time.Time       `json:"at"`
+	Event    event           `json:"event"`
+	CA       string          `json:"ca"` // its key in the storage
+	Host     string          `json:"host,omitempty"`
+	Domain   string          `json:"domain,omitempty"`   // the registered one that the host belongs to
+	Account  sites.AccountID `json:"account,omitempty"`  // that the host belongs to
+	Until    time.Time       `json:"until,omitzero"`     // nothing is asked before: for the host, or at all
+	Failures int             `json:"failures,omitempty"` // in a row
+	Limited  bool            `json:"limited,omitempty"`  // by the CA, which has named the time
+	Budgeted bool            `json:"budgeted,omitempty"` // failed: it is entered above as ordered
+	Counted  bool            `json:"counted,omitempty"`  // failed: the CA had taken the order
+	Orders   bool            `json:"orders,omitempty"`   // shut: for first orders only
 }
 
 type event string

@@ -37,7 +37,7 @@ func (l *line) frees(h *host, now time.Time) time.Time {
 	case classRevoke:
 		return time.Time{}
 	case classOrder:
-		return later(l.nameAt(h.name, now), l.domainAt(h))
+		return later(l.nameAt(h, now), l.domainAt(h))
 	default:
 		return l.budget.names[h.name].held
 	}
@@ -49,7 +49,7 @@ func (l *line) refuses(h *host, now time.Time) bool {
 	if l.gate.refuses(now) {
 		return true
 	}
-	if h.task.class == classOrder && (!h.outside && l.orders.until.After(now) || l.weekly.at(registered(h.name), now).After(now)) {
+	if h.task.class == classOrder && (!h.outside && l.orders.until.After(now) || l.weekly.at(registered(h.name), h.owner, now).After(now)) {
 		return true
 	}
 	n := l.budget.names[h.name]
@@ -67,7 +67,7 @@ func (l *line) domainAt(h *host) time.Time {
 	return l.orders.until
 }
 
-// nameAt is when that name may be ordered, as far as it alone is concerned.
-func (l *line) nameAt(name string, now time.Time) time.Time {
-	return later(l.budget.nameAt(name), l.weekly.at(registered(name), now))
+// nameAt is when a host may be ordered, as far as its name and its account are concerned.
+func (l *line) nameAt(h *host, now time.Time) time.Time {
+	return later(l.budget.nameAt(h.name), l.weekly.at(registered(h.name), h.owner, now))
 }

@@ -81,6 +81,7 @@ type Manager struct {
 
 	mu       sync.Mutex
 	table    map[string]*host // every host that is named or has something stored
+	holders  holders          // whose hosts they are
 	queue    queue
 	full     int64         // full changes seen
 	lookAt   time.Time     // when renewals are looked for next
@@ -108,6 +109,7 @@ func New(cfg Config) (*Manager, error) {
 		wake:    make(chan struct{}, 1),
 		asked:   make(chan struct{}, 1),
 		table:   make(map[string]*host),
+		holders: make(holders),
 		queue:   queue{limit: ordersAtOnce},
 
 		unstapled: make(chan struct{}, 1),
@@ -135,7 +137,7 @@ func (m *Manager) connect(ctx context.Context) error {
 		}
 		a.vault.ca = i
 		m.authorities = append(m.authorities, a)
-		m.queue.lines = append(m.queue.lines, &line{budget: newBudget(), weekly: tally{limit: settings.WeeklyLimit}})
+		m.queue.lines = append(m.queue.lines, &line{budget: newBudget(), weekly: tally{limit: settings.WeeklyLimit, holders: m.holders}})
 	}
 	if m.internal() != nil {
 		m.queue.limit, m.queue.lines[0].budget = signingsAtOnce, budget{}

@@ -20,18 +20,18 @@ func (m *Manager) remember(entries []entry) {
 func (l *line) remember(e entry) {
 	switch e.Event {
 	case eventOrdered:
-		l.budget.take(e.Host, e.At)
+		l.budget.take(e.Host, e.Account, e.At)
 	case eventIssued:
-		l.weekly.add(e.Domain, e.At)
+		l.weekly.add(e.Domain, e.Account, e.At)
 		l.budget.release(e.Host)
 	case eventRenewed:
 		l.budget.release(e.Host)
 	case eventFailed:
 		switch {
 		case e.Budgeted:
-			l.budget.giveBack(e.Host, e.Counted)
+			l.budget.giveBack(e.Host, e.Account, e.Counted)
 		case e.Counted:
-			l.budget.spend(e.At)
+			l.budget.spend(e.Account, e.At)
 		}
 		l.budget.hold(e.Host, e.Until, e.Failures, e.Limited)
 	case eventShut:
@@ -68,7 +68,7 @@ func (es *entries) failed(l *line, h *host, ca string, o outcome, why failure, n
 	}
 	n := l.budget.names[h.name]
 	*es = append(*es, entry{
-		At: now, Event: eventFailed, CA: ca, Host: h.name, Until: n.held, Failures: n.failures, Limited: n.limited,
+		At: now, Event: eventFailed, CA: ca, Host: h.name, Account: h.task.by, Until: n.held, Failures: n.failures, Limited: n.limited,
 		Budgeted: o.budgeted, Counted: o.budgeted && why.counted,
 	})
 }
@@ -82,10 +82,10 @@ func (es *entries) succeeded(l *line, h *host, ca *authority, o outcome, now tim
 	if !o.ordered {
 		return
 	}
-	e := entry{At: now, Event: eventRenewed, CA: ca.vault.issuer, Host: h.name, Domain: registered(h.name)}
+	e := entry{At: now, Event: eventRenewed, CA: ca.vault.issuer, Host: h.name, Domain: registered(h.name), Account: h.task.by}
 	if h.task.first {
 		e.Event = eventIssued
-		l.weekly.add(e.Domain, now)
+		l.weekly.add(e.Domain, e.Account, now)
 	}
 	*es = append(*es, e)
 }

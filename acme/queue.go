@@ -2,8 +2,9 @@ package acme
 
 import (
 	"container/heap"
-	"slices"
 	"time"
+
+	"berth/sites"
 )
 
 // class orders the work that can be done now.
@@ -22,11 +23,12 @@ const (
 type task struct {
 	state taskState
 	class class
-	again bool      // running: there was news, so it is not over with this
-	at    time.Time // waiting: when it is tried again
-	index int       // waiting: position in the heap
-	ca    int       // running: which CA is asked
-	first bool      // running: for a certificate that counts as the host's first one from this CA
+	again bool            // running: there was news, so it is not over with this
+	at    time.Time       // waiting: when it is tried again
+	index int             // waiting: position in the heap
+	ca    int             // running: which CA is asked
+	first bool            // running: for a certificate that counts as the host's first one from this CA
+	by    sites.AccountID // ready, running: whose turn it takes
 }
 
 type taskState int
@@ -42,7 +44,7 @@ const (
 // structure, guarded by Manager.mu.
 type queue struct {
 	limit   int // how many hosts a CA is asked for at a time
-	ready   [classes][]*host
+	ready   [classes]turns
 	waiting waitHeap
 	lines   []*line // to the CAs, the first choice first
 }
@@ -73,15 +75,11 @@ func (q *queue) add(h *host, c class, news bool) {
 }
 
 func (q *queue) makeReady(h *host) {
-	h.task.state = taskReady
-	q.ready[h.task.class] = append(q.ready[h.task.class], h)
+	h.task.state, h.task.by = taskReady, h.owner
+	q.ready[h.task.class].add(h)
 }
 
-func (q *queue) unready(h *host) {
-	hosts := q.ready[h.task.class]
-	i := slices.Index(hosts, h)
-	q.ready[h.task.class] = slices.Delete(hosts, i, i+1)
-}
+func (q *queue) unready(h *host) { q.ready[h.task.class].remove(h) }
 
 // wait has the host wait until that time.
 func (q *queue) wait(h *host, at time.Time) {
@@ -105,15 +103,33 @@ func (q *queue) next(now time.Time) (*host, time.Duration) {
 	return nil, pause
 }
 
-// lookahead bounds how many hosts of a class are looked at for one that is let through: nearly always it is the first or none.
-const lookahead = 64
-
 // pick finds the first host that is let through, or says how long none of those that are ready is.
 func (q *queue) pick(now time.Time) (*host, time.Duration) {
 	pause := forever
 	for c := range classes {
-		for i := 0; i < min(len(q.ready[c]), lookahead); {
-			h := q.ready[c][i]
+		if c == classOrder {
+			if wait := q.ordersAt(now).Sub(now); wait > 0 {
+				pause = min(pause, wait)
+				continue
+			}
+		}
+		h, wait := q.pickOf(c, now)
+		if h != nil {
+			return h, 0
+		}
+		pause = min(pause, wait)
+	}
+	return nil, pause
+}
+
+// heldLooks is how often hosts that have to wait are looked at again: what they wait for may come earlier, as when others leave.
+const heldLooks = time.Hour
+
+// pickOf is pick for one class. Hosts that have to wait for reasons of their own are put aside, so they are in nobody's way.
+func (q *queue) pickOf(c class, now time.Time) (*host, time.Duration) {
+	for {
+		pause, aside := forever, false
+		for _, h := range q.ready[c].first(lookahead, func(by sites.AccountID) int { return q.had(by, now) }) {
 			ca, at, held := q.choose(h, now)
 			switch {
 			case !at.After(now):
@@ -121,14 +137,36 @@ func (q *queue) pick(now time.Time) (*host, time.Duration) {
 				return h, 0
 			case held:
 				q.unready(h)
-				q.wait(h, at)
+				q.wait(h, now.Add(min(at.Sub(now), heldLooks)))
+				aside = true
 			default:
-				i++
 				pause = min(pause, at.Sub(now))
 			}
 		}
+		if !aside {
+			return nil, pause
+		}
 	}
-	return nil, pause
+}
+
+// ordersAt is when any first certificate may be ordered at all. Until then nobody has to be looked at, however many are ready.
+func (q *queue) ordersAt(now time.Time) time.Time {
+	soonest := now.Add(forever)
+	for _, l := range q.lines {
+		if at := later(l.gate.until, l.budget.at()); l.running < l.limit(q.limit) && at.Before(soonest) {
+			soonest = at
+		}
+	}
+	return soonest
+}
+
+// had is how many orders an account has had in the last week, of whatever CA.
+func (q *queue) had(by sites.AccountID, now time.Time) int {
+	had := 0
+	for _, l := range q.lines {
+		had += l.budget.had(by, now)
+	}
+	return had
 }
 
 // choose finds the CA that may be asked for a host first, and when. That is the one that has issued its certificate, or
@@ -167,7 +205,7 @@ func (q *queue) orderAt(h *host, now time.Time) time.Time {
 	if h.zone || h.task.state == taskRunning && h.task.class == classOrder {
 		return time.Time{}
 	}
-	at := func(l *line) time.Time { return later(l.nameAt(h.name, now), l.orderAt(h)) }
+	at := func(l *line) time.Time { return later(l.nameAt(h, now), l.orderAt(h)) }
 	soonest := at(q.lines[0])
 	for _, other := range q.lines[1:] {
 		if q.lines[0].refuses(h, now) && at(other).Before(soonest) {
@@ -183,10 +221,10 @@ func (q *queue) start(h *host, now time.Time) {
 	l := q.lines[h.task.ca]
 	l.running++
 	if h.budgeted() {
-		l.budget.take(h.name, now)
+		l.budget.take(h.name, h.task.by, now)
 	}
 	if h.task.first = h.without(h.task.ca); h.task.first {
-		l.weekly.begin(registered(h.name))
+		l.weekly.begin(registered(h.name), h.task.by)
 	}
 }
 
@@ -209,7 +247,7 @@ func (q *queue) fail(h *host, why failure, retry, started, now time.Time) {
 		l.orders.fail(why, started, now)
 	}
 	if h.budgeted() {
-		l.budget.giveBack(h.name, why.counted)
+		l.budget.giveBack(h.name, h.task.by, why.counted)
 	}
 	if h.task.class != classRevoke {
 		l.budget.hold(h.name, retry, l.budget.names[h.name].failures+1, why.limited)
@@ -232,7 +270,7 @@ func (q *queue) done(h *host, retry time.Time) {
 	l := q.lines[h.task.ca]
 	l.running--
 	if h.task.first {
-		l.weekly.end(registered(h.name))
+		l.weekly.end(registered(h.name), h.task.by)
 	}
 	again := h.task.again
 	h.task.state, h.task.again = taskIdle, false

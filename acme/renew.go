@@ -28,8 +28,8 @@ func (m *Manager) Renew(name string) error {
 		return err
 	}
 	if h.facts.Load() == nil {
-		if at := l.weekly.at(registered(name), now); at.After(now) && !h.zone {
-			return sites.Refuse(sites.ErrConflict, "The certificate authority's weekly limit for %s is used up. The next certificate can be had from %s.",
+		if at := l.weekly.at(registered(name), h.owner, now); at.After(now) && !h.zone {
+			return sites.Refuse(sites.ErrConflict, "Of the certificate authority's weekly limit for %s nothing is left for this account. The next certificate can be had from %s.",
 				registered(name), at.UTC().Format(clock))
 		}
 	}

@@ -271,7 +271,7 @@ func TestReplacementsAreBudgeted(t *testing.T) {
 	orders := front.Orders()
 	m.mu.Lock()
 	for range ratePerName.burst {
-		m.queue.lines[0].budget.take(testZone, time.Now())
+		m.queue.lines[0].budget.take(testZone, 0, time.Now())
 	}
 	m.mu.Unlock()
 	revoked := m.Certificate(testZone).Serial

@@ -25,6 +25,7 @@ func (m *Manager) work(ctx context.Context, h *host) {
 	ca := m.authorities[h.task.ca]
 	errand := &step{attempts: h.attempts, forced: h.forced}
 	o.budgeted = h.budgeted()
+	by := h.task.by
 	m.mu.Unlock()
 
 	working, cancel := context.WithTimeout(errand.in(ctx), stepTimeout)
@@ -34,7 +35,7 @@ func (m *Manager) work(ctx context.Context, h *host) {
 		o.asked, o.err = m.retire(working, h)
 	case named && !h.lapsed.Load():
 		if o.budgeted && m.ledger != nil {
-			o.err = m.ledger.record(entry{At: o.started, Event: eventOrdered, CA: ca.vault.issuer, Host: h.name})
+			o.err = m.ledger.record(entry{At: o.started, Event: eventOrdered, CA: ca.vault.issuer, Host: h.name, Account: by})
 		}
 		if o.err == nil {
 			o.ordered, o.err = m.obtain(working, h, ca)

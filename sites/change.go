@@ -21,6 +21,7 @@ type Change struct {
 type Published struct {
 	ID        SiteID
 	Name      string
+	Owner     AccountID
 	Hosts     []string // lower-case, without trailing dot; its own name first, then the custom domains that are proven
 	Lapsed    []string // those of Hosts that do not lead here any more: no certificate is ordered for them
 	State     State

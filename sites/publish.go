@@ -125,7 +125,7 @@ func (s *Service) publishedAll(all []siteHosts) []Published {
 func (s *Service) published(sh siteHosts) Published {
 	ownHostFirst(sh.hosts)
 	p := Published{
-		ID: sh.site.ID, Name: sh.site.Name, Release: sh.site.Active, Options: sh.site.Options, HealthPath: sh.site.HealthPath,
+		ID: sh.site.ID, Name: sh.site.Name, Owner: sh.site.Owner, Release: sh.site.Active, Options: sh.site.Options, HealthPath: sh.site.HealthPath,
 		Hosts: make([]string, len(sh.hosts)),
 	}
 	for i, h := range sh.hosts {

@@ -175,6 +175,9 @@ func TestEveryChangeHasAnEventAndRevisionsNeverGoBack(t *testing.T) {
 	if st, err := b.Await(t.Context(), b.bob, "hello"); err != nil || len(st.Serving) != 1 || st.Serving[0].Limits != limits || st.OwnerName != "bob" {
 		t.Errorf("after update: %+v, %v", st, err)
 	}
+	if p, ok := b.edge.at("hello." + zone); !ok || p.Owner != b.bob.ID {
+		t.Errorf("the servers are told that it is of account %d", p.Owner)
+	}
 	if err := b.DeleteSite(t.Context(), b.root, "hello"); err != nil {
 		t.Fatal(err)
 	}
