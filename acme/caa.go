@@ -43,6 +43,9 @@ func (m *Manager) restrict(ctx context.Context) {
 		if now := time.Now(); !now.Before(next) {
 			unasked = m.askIdentities(ctx, names, asked)
 			next, pause = now.Add(pause), min(2*pause, restrictEvery)
+			if unasked != nil {
+				next = later(next, m.awaited(asked))
+			}
 		}
 		said, err = m.say(ctx, names, said)
 		wait := restrictEvery
@@ -64,6 +67,10 @@ func (m *Manager) askIdentities(ctx context.Context, names [][]string, asked []b
 		if asked[i] {
 			continue
 		}
+		if away := m.awayUntil(i); away.After(time.Now()) {
+			failed = fmt.Errorf("%s is not to be asked before %v", a.name, away)
+			continue
+		}
 		found, err := a.identities(ctx)
 		if err == nil && i > 0 {
 			_, err = a.client.account(ctx, a.client.connect())
@@ -75,6 +82,24 @@ func (m *Manager) askIdentities(ctx context.Context, names [][]string, asked []b
 		names[i], asked[i] = found, true
 	}
 	return failed
+}
+
+// awayUntil is when a CA may be asked again, whatever for.
+func (m *Manager) awayUntil(ca int) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.queue.lines[ca].gate.until
+}
+
+// awaited is when one of the CAs that have not been asked yet may be.
+func (m *Manager) awaited(asked []bool) time.Time {
+	soonest := time.Now().Add(forever)
+	for i, done := range asked {
+		if away := m.awayUntil(i); !done && away.Before(soonest) {
+			soonest = away
+		}
+	}
+	return soonest
 }
 
 // await returns when certmagic has worked or the time has passed; false when ctx is done.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"berth/acme/acmetest"
+	"berth/sites"
 
 	"github.com/miekg/dns"
 )
@@ -77,6 +78,75 @@ func TestOnlyWhatNeedsNoEscapeStandsInCAA(t *testing.T) {
 		if isParameter(text) != want {
 			t.Errorf("isParameter(%q) is %v", text, !want)
 		}
+	}
+}
+
+// sendAway is a fault: requests whose path ends like that get 429 with a Retry-After of an hour.
+func sendAway(suffix string) acmetest.Fault {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, suffix) {
+			return false
+		}
+		w.Header().Set("Retry-After", "3600")
+		return acmetest.Answer(http.StatusTooManyRequests, "rateLimited")(w, r)
+	}
+}
+
+// away checks that a CA is left alone for the hour that it wants, and gets no request meanwhile.
+func (r *runner) away(t *testing.T, ca int, front *acmetest.Front) {
+	t.Helper()
+	if got := time.Until(r.awayUntil(ca)); got < 59*time.Minute || got > time.Hour {
+		t.Fatalf("the CA is left alone for %v, want an hour", got)
+	}
+	before := front.Requests()
+	during(t, 4*time.Second, func() { // pauses of our own would have been of 1 s and 2 s
+		if got := front.Requests() - before; got > 0 {
+			t.Fatalf("%d requests to a CA that has sent us away", got)
+		}
+	})
+}
+
+func TestCAThatLimitsRegistrationsIsLeftAlone(t *testing.T) {
+	first, second, _, cfg := twoCAs(t, acmetest.Options{})
+	front := second.NewFront(t)
+	cfg.Fallback, cfg.Restrict = at(front), new(restrictions).add
+	front.Fail(sendAway("/sign-me-up"))
+	m := run(t, cfg)
+	m.zoneValid(t)
+	eventually(t, wait, "the second CA has sent us away", func() bool { return !m.awayUntil(1).IsZero() })
+	m.away(t, 1, front)
+	if at := m.awayUntil(0); !at.IsZero() {
+		t.Errorf("the first CA is left alone until %v", at)
+	}
+	m.stop()
+	front.Fail(nil)
+	m = run(t, cfg)
+	m.away(t, 1, front)
+	if first.Requests() == 0 {
+		t.Error("the first CA was not asked")
+	}
+}
+
+func TestCAThatLimitsTheLookAtItsNamesIsLeftAlone(t *testing.T) {
+	zone := newZoneServer(t)
+	front := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1}).NewFront(t)
+	cfg := Config{Dir: t.TempDir(), CA: at(front), Challenges: zone, PerSite: true}
+	m := run(t, cfg)
+	m.Apply(full())
+	m.zoneValid(t)
+	m.stop()
+	front.Fail(sendAway("/dir"))
+	cfg.Restrict = new(restrictions).add
+	m = run(t, cfg)
+	eventually(t, wait, "the CA has sent us away", func() bool { return !m.awayUntil(0).IsZero() })
+	front.Fail(nil)
+	m.Apply(full(site("a")))
+	m.away(t, 0, front)
+	if err := m.Renew(testZone); err == nil || !strings.Contains(err.Error(), "does not want to be asked") {
+		t.Errorf("renewing the zone's: %v", err)
+	}
+	if got := m.state("a." + testZone); got == sites.CertificateValid {
+		t.Errorf("a is %q", got)
 	}
 }
 

@@ -49,11 +49,14 @@ func (w witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	now := time.Now()
 	said := refusal{at: now, status: resp.StatusCode, until: retryAfter(resp.Header, now)}
-	if s := stepOf(r.Context()); s != nil {
+	s := stepOf(r.Context())
+	if s != nil {
 		s.mu.Lock()
 		s.said = said
 		s.mu.Unlock()
 	}
-	w.refused(said)
+	if s == nil || said.status != http.StatusTooManyRequests { // whom a limit concerns is known when the step has failed
+		w.refused(said)
+	}
 	return resp, nil
 }

@@ -52,16 +52,17 @@ func (m *Manager) work(ctx context.Context, h *host) {
 	m.finish(h, o)
 }
 
-// refused keeps to what a CA says in place of an answer. Whom a limit concerns is known only when the step has failed.
+// refused keeps to what a CA says in place of an answer, and that concerns whatever is asked of it.
 func (m *Manager) refused(ca int, r refusal) {
-	if r.status == http.StatusTooManyRequests {
-		return
-	}
 	var es entries
 	m.mu.Lock()
 	l := m.queue.lines[ca]
 	gate := l.gate.until
-	l.gate.shut(r.until, r.at, true)
+	if r.status == http.StatusTooManyRequests {
+		l.gate.fail(failure{pace: paceRefusal, until: r.until}, r.at, r.at)
+	} else {
+		l.gate.shut(r.until, r.at, true)
+	}
 	es.gates(l, m.authorities[ca].vault.issuer, gate, l.orders.until, r.at)
 	m.mu.Unlock()
 	m.record(es)
