@@ -1326,7 +1326,7 @@ func aboutCounting() templ.Component {
 			templ_7745c5c3_Var64 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "<details class=\"card disclosure\"><summary>How visitors are counted</summary><p class=\"quiet\">From address and browser, with a secret that is made anew each day and kept nowhere: so someone who comes on two days counts twice, people behind one connection with the same browser count once, and nobody can tell afterwards who it was. Programs that fetch pages count like people. Numbers of visitors are off by two or three in a hundred where there are many. Hours and lists are kept for 90 days, days for 25 months.</p></details>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "<details class=\"card disclosure\"><summary>How visitors are counted</summary><p class=\"quiet\">From address and browser, with a secret that is made anew each day and deleted when the day ends: so someone who comes on two days counts twice, people behind one connection with the same browser count once, and nobody can tell afterwards who it was. Programs that fetch pages count like people. Numbers of visitors are off by two or three in a hundred where there are many. Hours and lists are kept for 90 days, days for 25 months.</p></details>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

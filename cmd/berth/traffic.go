@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"berth/proxy"
 	"berth/proxy/accesslog"
 	"berth/proxy/analytics"
@@ -25,5 +27,5 @@ func (p *program) buildTraffic() {
 		TotalBytes: p.cfg.AccessLogMB << 20,
 		Logger:     p.log,
 	})
-	p.counts = analytics.New(analytics.Config{Store: p.store, Logger: p.log})
+	p.counts = analytics.New(analytics.Config{Store: p.store, File: filepath.Join(p.cfg.DataDir, "visitors-today"), Logger: p.log})
 }

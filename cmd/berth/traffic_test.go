@@ -75,6 +75,7 @@ func TestTrafficOutlivesStopAndCrash(t *testing.T) {
 	client := p.client(nil)
 	p.api(client, "POST", "/sites", map[string]string{"name": "shop"}, http.StatusCreated, nil)
 	p.api(client, "POST", "/sites/shop/releases?wait=live", zipped(t, "index.html", "hello"), http.StatusCreated, nil)
+	day := time.Now().UTC().Day()
 	for _, path := range []string{"/", "/?secret=1", "/missing"} {
 		visit(t, client, p.url("shop", path))
 	}
@@ -108,16 +109,29 @@ func TestTrafficOutlivesStopAndCrash(t *testing.T) {
 
 	visit(t, client, p.url("shop", "/after"))
 	p.awaitLines("shop", 4)
+	if err := p.terminate(); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.awaitReady()
+	client = p.client(nil)
+	p.api(client, "GET", "/sites/shop/traffic", nil, http.StatusOK, &told)
+	if n := told.Total; n.Requests != 4 || n.Visitors != 1 && time.Now().UTC().Day() == day {
+		t.Errorf("of one visitor who came before and after a stop is told %+v", n)
+	}
+
+	visit(t, client, p.url("shop", "/meanwhile"))
+	p.awaitLines("shop", 5)
 	p.kill()
 	p.start()
 	p.awaitReady()
 	client = p.client(nil)
 	p.api(client, "GET", "/sites/shop/traffic?step=hour", nil, http.StatusOK, &told)
-	if n := told.Total.Requests; n != 3 && n != 4 {
+	if n := told.Total.Requests; n != 4 && n != 5 {
 		t.Errorf("after a crash there are %d requests", n)
 	}
 	visit(t, client, p.url("shop", "/again"))
-	p.awaitLines("shop", 5)
+	p.awaitLines("shop", 6)
 
 	p.api(client, "DELETE", "/sites/shop", nil, http.StatusNoContent, nil)
 	eventually(t, time.Minute, "the log is gone with its site", func() error {

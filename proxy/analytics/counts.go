@@ -1,7 +1,9 @@
 package analytics
 
 import (
-	"hash/maphash"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -23,6 +25,7 @@ const (
 // Config is what Counts are made of. All fields are required unless a default is named.
 type Config struct {
 	Store  Store
+	File   string        // where the day's secret and visitors are kept until the day ends; empty: nowhere, and a restart counts anew
 	Every  time.Duration // how often what was counted is kept; default 1 min
 	Logger *slog.Logger
 }
@@ -30,12 +33,13 @@ type Config struct {
 // Counts counts hits. It is a proxy.HitSink.
 type Counts struct {
 	store Store
+	file  string
 	every time.Duration
 	log   *slog.Logger
 
 	mu      sync.Mutex
 	day     int64 // of the salt
-	salt    maphash.Seed
+	salt    salt
 	sites   map[sites.SiteID]*visitors
 	waiting map[span]*sites.TrafficPart
 	ranked  int           // keys in rankings of waiting
@@ -55,17 +59,25 @@ type visitors struct {
 	toldInHour, toldOnDay int64 // those that are in a part already
 }
 
-// New returns Counts that keep nothing until Run.
+// salt is the secret of a day.
+type salt [32]byte
+
+// New returns Counts that keep nothing until Run. What the file has of today is counted on.
 func New(cfg Config) *Counts {
 	every := cfg.Every
 	if every == 0 {
 		every = time.Minute
 	}
-	return &Counts{
-		store: cfg.Store, every: every, log: cfg.Logger,
-		salt: maphash.MakeSeed(), sites: make(map[sites.SiteID]*visitors), waiting: make(map[span]*sites.TrafficPart),
-		full: make(chan struct{}, 1),
+	c := &Counts{
+		store: cfg.Store, file: cfg.File, every: every, log: cfg.Logger,
+		sites: make(map[sites.SiteID]*visitors), waiting: make(map[span]*sites.TrafficPart), full: make(chan struct{}, 1),
 	}
+	if c.file != "" {
+		if err := c.load(time.Now()); err != nil {
+			c.log.Warn("today's visitors are counted anew", "error", err)
+		}
+	}
+	return c
 }
 
 // Take counts hits.
@@ -159,14 +171,14 @@ func (c *Counts) tell(site sites.SiteID, v *visitors) {
 // many of them.
 func (c *Counts) visitor(hit *sites.Hit, day int64) uint64 {
 	if day > c.day || day < c.day-1 { // what comes a little late needs no salt of its own
-		c.day, c.salt = day, maphash.MakeSeed()
+		c.day = day
+		_, _ = rand.Read(c.salt[:]) // never fails
 	}
-	var h maphash.Hash
-	h.SetSeed(c.salt)
 	addr := network(hit.Client).As16()
-	_, _ = h.Write(addr[:])
-	_, _ = h.WriteString(hit.UserAgent)
-	return h.Sum64()
+	var room [256]byte
+	text := append(append(append(room[:0], c.salt[:]...), addr[:]...), hit.UserAgent...)
+	sum := sha256.Sum256(text)
+	return binary.LittleEndian.Uint64(sum[:])
 }
 
 func network(client netip.Addr) netip.Addr {

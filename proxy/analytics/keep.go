@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"berth/sites"
@@ -26,7 +27,7 @@ const (
 func (c *Counts) Run(ctx context.Context) {
 	tick := time.NewTicker(c.every)
 	defer tick.Stop()
-	k := keeper{counts: c}
+	k := keeper{counts: c, inFile: dayOf(time.Now())}
 	k.prune(ctx)
 	for {
 		select {
@@ -36,9 +37,15 @@ func (c *Counts) Run(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 			defer cancel()
 			k.keep(last)
+			k.save(time.Now())
+			k.expire(time.Now())
 			return
 		}
 		k.keep(ctx)
+		if now := time.Now(); !now.Before(k.nextSave) {
+			k.save(now)
+		}
+		k.expire(time.Now())
 		if time.Since(k.pruned) > pruneEvery {
 			k.prune(ctx)
 		}
@@ -50,6 +57,11 @@ type keeper struct {
 	counts *Counts
 	pruned time.Time
 	failed bool // the last time; it is said once
+
+	news     bool // more is kept than the file knows
+	nextSave time.Time
+	inFile   int64 // the day that the file is of, if there is one
+	unsaved  bool  // the file could not be written the last time
 }
 
 func (k *keeper) keep(ctx context.Context) {
@@ -69,7 +81,36 @@ func (k *keeper) keep(ctx context.Context) {
 	if err == nil && k.failed {
 		k.counts.log.Info("traffic is kept again")
 	}
-	k.failed = err != nil
+	k.failed, k.news = err != nil, err == nil
+}
+
+// save comes after keep, and not where that failed: after a crash in between, some visitors count twice rather than never.
+func (k *keeper) save(now time.Time) {
+	c := k.counts
+	if c.file == "" || !k.news || !c.met(dayOf(now)) {
+		return
+	}
+	size, err := c.save()
+	k.nextSave = now.Add(time.Duration(size) * time.Second / savedPerSecond)
+	switch {
+	case err == nil:
+		k.inFile, k.news, k.unsaved = dayOf(now), false, false
+	case !errors.Is(err, errTurned) && !k.unsaved:
+		k.unsaved = true
+		c.log.Warn("today's visitors cannot be saved, so a restart would count them anew", "error", err)
+	}
+}
+
+// expire removes the file when its day is over.
+func (k *keeper) expire(now time.Time) {
+	if k.counts.file == "" || k.inFile == dayOf(now) {
+		return
+	}
+	if err := remove(k.counts.file); err != nil {
+		k.counts.log.Warn("yesterday's visitors cannot be removed", "error", err)
+		return
+	}
+	k.inFile, k.nextSave = dayOf(now), time.Time{}
 }
 
 func (k *keeper) prune(ctx context.Context) {
@@ -87,7 +128,7 @@ func (k *keeper) prune(ctx context.Context) {
 func (c *Counts) withdraw(now time.Time) []sites.TrafficPart {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	today := now.Unix() / 3600 / 24
+	today := dayOf(now)
 	for site, v := range c.sites {
 		c.tell(site, v)
 		if v.day < today {
@@ -100,6 +141,13 @@ func (c *Counts) withdraw(now time.Time) []sites.TrafficPart {
 	}
 	c.waiting, c.ranked = make(map[span]*sites.TrafficPart), 0
 	return parts
+}
+
+// met reports whether anybody has come on the day, which is the last one then.
+func (c *Counts) met(day int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.day == day
 }
 
 // giveBack has parts wait again. It returns how many are too many and so are lost.
