@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -16,11 +14,7 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-const (
-	directorySize    = 1 << 20 // bytes of a CA's directory that are read at most
-	directoryTimeout = 30 * time.Second
-	restrictEvery    = time.Hour // the longest pause between two attempts
-)
+const restrictEvery = time.Hour // the longest pause between two attempts
 
 // errNoAccount: the installation has not registered at the CA yet; the first order does.
 var errNoAccount = errors.New("no account at the CA yet")
@@ -73,7 +67,7 @@ func (m *Manager) askIdentities(ctx context.Context, names [][]string, asked []b
 		}
 		found, err := a.identities(ctx)
 		if err == nil && i > 0 {
-			_, err = a.client.account(ctx, a.client.connect())
+			err = a.client.settle(ctx)
 		}
 		if err != nil {
 			failed = err
@@ -223,34 +217,16 @@ func (a *authority) identities(ctx context.Context) ([]string, error) {
 }
 
 func (a *authority) askIdentities(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, directoryTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.client.directory, nil)
+	known, err := a.client.known(ctx)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := a.client.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", resp.StatusCode)
-	}
-	var directory struct {
-		Meta struct {
-			CAAIdentities []string `json:"caaIdentities"`
-		} `json:"meta"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, directorySize)).Decode(&directory); err != nil {
-		return nil, err
-	}
-	for _, identity := range directory.Meta.CAAIdentities {
+	for _, identity := range known.Meta.CAAIdentities {
 		if !certmagic.SubjectQualifiesForCert(identity) || !isParameter(identity) {
 			return nil, fmt.Errorf("%q is not a domain name", identity)
 		}
 	}
-	return directory.Meta.CAAIdentities, nil
+	return known.Meta.CAAIdentities, nil
 }
 
 // isParameter holds for what can stand as a value in CAA data (RFC 8659 section 4.2), and needs no escape in a quoted string.

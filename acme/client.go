@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -31,7 +32,10 @@ type client struct {
 	solvers   func(host string, attempts int) map[string]acmez.Solver
 	log       *slog.Logger
 
-	registering sync.Mutex
+	told atomic.Pointer[directory] // nil: it has not been asked for yet
+
+	mu          sync.Mutex
+	registering *registration // nil: none is under way
 }
 
 var (
@@ -73,9 +77,14 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 // IssuerKey names the part of the storage that holds what this CA issued.
 func (c *client) IssuerKey() string { return c.key }
 
-// connect is for one step, so that nonces and the directory are fresh.
-func (c *client) connect() *acme.Client {
-	return &acme.Client{Directory: c.directory, HTTPClient: c.http, UserAgent: "berth", Logger: c.log}
+// connect is for one step, so that nonces are fresh.
+func (c *client) connect(ctx context.Context) (*acme.Client, error) {
+	known, err := c.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := &http.Client{Transport: withDirectory{c.http.Transport, c.directory, known}, Timeout: c.http.Timeout}
+	return &acme.Client{Directory: c.directory, HTTPClient: by, UserAgent: "berth", Logger: c.log}, nil
 }
 
 // Issue orders a certificate. An account that the CA has forgotten is replaced by a new one.
@@ -91,7 +100,10 @@ func (c *client) Issue(ctx context.Context, request *x509.CertificateRequest) (*
 }
 
 func (c *client) order(ctx context.Context, request *x509.CertificateRequest) (*certmagic.IssuedCertificate, acme.Account, error) {
-	conn := c.connect()
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return nil, acme.Account{}, err
+	}
 	account, err := c.account(ctx, conn)
 	if err != nil {
 		return nil, account, err
@@ -121,7 +133,10 @@ func (c *client) order(ctx context.Context, request *x509.CertificateRequest) (*
 
 // Revoke ends a certificate.
 func (c *client) Revoke(ctx context.Context, ended certmagic.CertificateResource, reason int) error {
-	conn := c.connect()
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
 	account, err := c.account(ctx, conn)
 	if err != nil {
 		return err
@@ -135,5 +150,9 @@ func (c *client) Revoke(ctx context.Context, ended certmagic.CertificateResource
 
 // GetRenewalInfo asks when to renew (RFC 9773).
 func (c *client) GetRenewalInfo(ctx context.Context, of certmagic.Certificate) (acme.RenewalInfo, error) {
-	return c.connect().GetRenewalInfo(ctx, of.Leaf)
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return acme.RenewalInfo{}, err
+	}
+	return conn.GetRenewalInfo(ctx, of.Leaf)
 }

@@ -27,6 +27,7 @@ type Front struct {
 	fault    Fault
 	requests int
 	orders   int
+	lost     int
 }
 
 // Fault answers a request in the authority's place. It reports whether it did.
@@ -98,6 +99,22 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.pass.ServeHTTP(w, r)
+}
+
+// Lose is a fault: the authority does what is asked, but the client gets no answer until it gives up.
+func (f *Front) Lose(w http.ResponseWriter, r *http.Request) bool {
+	f.pass.ServeHTTP(httptest.NewRecorder(), r)
+	f.mu.Lock()
+	f.lost++
+	f.mu.Unlock()
+	return Hang(w, r)
+}
+
+// Lost is how many answers have been lost so far.
+func (f *Front) Lost() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lost
 }
 
 // Hang is a fault: the request gets no answer until the client gives up.
