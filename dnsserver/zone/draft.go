@@ -21,7 +21,7 @@ type draft struct {
 }
 
 func (z *Zone) draft(base *Snapshot) *draft {
-	d := &draft{zone: z, next: *base, names: edit{root: base.root, index: base.index.clone()}, hashes: edit{root: base.hashes}}
+	d := &draft{zone: z, next: *base, names: newEdit(base.root, base.index.clone()), hashes: newEdit(base.hashes, nil)}
 	if base.Known() {
 		d.touched, d.hashed = make(map[string]bool), make(map[string]bool)
 	}

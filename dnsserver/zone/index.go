@@ -23,7 +23,7 @@ type index struct {
 
 // fork leads on by the next bits of a hash.
 type fork struct {
-	owner *edit
+	owner *author
 	next  [fanout]place
 }
 
@@ -35,7 +35,7 @@ type place struct {
 
 // page has the entries whose hashes begin alike. It fills a line of the processor's cache.
 type page struct {
-	owner   *edit
+	owner   *author
 	entries []*entry
 	tags    [pageSize]byte // other bits of the entries' hashes
 }
@@ -80,7 +80,7 @@ func (x *index) clone() *index {
 }
 
 // put replaces the entry at a key; nil removes it.
-func (x *index) put(by *edit, key string, value *entry) {
+func (x *index) put(by *author, key string, value *entry) {
 	if x.root == nil {
 		x.seed, x.root = maphash.MakeSeed(), &fork{owner: by}
 	}
@@ -107,7 +107,7 @@ func (x *index) put(by *edit, key string, value *entry) {
 }
 
 // add puts a new entry into the page at a place, which becomes a fork when it is full.
-func (x *index) add(by *edit, at *place, level int, hash uint64, value *entry) {
+func (x *index) add(by *author, at *place, level int, hash uint64, value *entry) {
 	for len(at.page.entries) == pageSize {
 		full := at.page
 		at.fork, at.page = &fork{owner: by}, nil
@@ -134,7 +134,7 @@ func (p *page) remove(i int) {
 }
 
 // owned returns the page, or a copy of it, that the edit may change.
-func (p *page) owned(by *edit) *page {
+func (p *page) owned(by *author) *page {
 	switch {
 	case p == nil:
 		return &page{owner: by}
@@ -144,7 +144,7 @@ func (p *page) owned(by *edit) *page {
 	return &page{owner: by, entries: slices.Clone(p.entries), tags: p.tags}
 }
 
-func (f *fork) owned(by *edit) *fork {
+func (f *fork) owned(by *author) *fork {
 	if f.owner == by {
 		return f
 	}

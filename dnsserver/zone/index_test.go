@@ -16,7 +16,7 @@ func TestIndexAgainstAMap(t *testing.T) {
 	model := make(map[string]*entry)
 	for round := range 300 {
 		oldIndex, oldModel := index, maps.Clone(model)
-		e := edit{root: root, index: index.clone()}
+		e := newEdit(root, index.clone())
 		for range 1 + random.IntN(100) {
 			key := fmt.Sprint(random.IntN(5000), "\x00")
 			if random.IntN(4) > 0 {

@@ -14,8 +14,8 @@ type node struct {
 	entry    *entry
 	first    string // the first byte of each child's prefix, ascending
 	children []*node
-	owner    *edit  // the edit that made the node and may still change it
-	due      uint32 // the least of the entries', 0: none is ever due
+	owner    *author // of the edit that made the node and may still change it
+	due      uint32  // the least of the entries', 0: none is ever due
 }
 
 // match is what a tree knows of a key.
@@ -237,14 +237,23 @@ func (n *node) walk(yield func(*entry) bool) bool {
 
 // edit makes a new tree from another. Only nodes on the way to what it touches are copied, each of them once.
 type edit struct {
-	root  *node
-	index *index // of the same entries; nil for a tree without
+	author *author
+	root   *node
+	index  *index // of the same entries; nil for a tree without
+}
+
+// author tells one edit from all others. It is apart from the edit, since nodes keep it for as long as they live, and must not
+// keep what the edit was made from: that would be all former versions of the zone.
+type author struct{ _ byte }
+
+func newEdit(root *node, index *index) edit {
+	return edit{author: new(author), root: root, index: index}
 }
 
 func (e *edit) put(key string, value *entry) {
 	e.root = e.insert(e.root, key, value)
 	if e.index != nil {
-		e.index.put(e, key, value)
+		e.index.put(e.author, key, value)
 	}
 }
 
@@ -254,24 +263,24 @@ func (e *edit) delete(key string) {
 	}
 	e.root = e.remove(e.root, key)
 	if e.index != nil {
-		e.index.put(e, key, nil)
+		e.index.put(e.author, key, nil)
 	}
 }
 
-// commit ends the edit and returns the new tree and its index. They keep the edit, so it must not keep them.
+// commit ends the edit and returns the new tree and its index.
 func (e *edit) commit() (*node, *index) {
 	root, index := e.root, e.index
-	e.root, e.index = nil, nil
+	*e = edit{}
 	return root, index
 }
 
 // own returns n, or a copy of it, that the edit may change.
 func (e *edit) own(n *node) *node {
-	if n.owner == e {
+	if n.owner == e.author {
 		return n
 	}
 	return &node{
-		prefix: n.prefix, entry: n.entry, owner: e,
+		prefix: n.prefix, entry: n.entry, owner: e.author,
 		first: n.first, children: slices.Clone(n.children), due: n.due,
 	}
 }
@@ -288,7 +297,7 @@ func (e *edit) insert(n *node, key string, value *entry) *node {
 		i = n.place(key[0])
 		n.first = n.first[:i] + key[:1] + n.first[i:]
 		children := append(make([]*node, 0, len(n.children)+1), n.children...) // without room to grow: most never do again
-		n.children = slices.Insert(children, i, &node{prefix: key, entry: value, owner: e, due: value.due()})
+		n.children = slices.Insert(children, i, &node{prefix: key, entry: value, owner: e.author, due: value.due()})
 		return n
 	}
 	child := n.children[i]
@@ -303,7 +312,7 @@ func (e *edit) insert(n *node, key string, value *entry) *node {
 // split puts a node above n that has the first part of its prefix.
 func (e *edit) split(n *node, at int) *node {
 	n = e.own(n)
-	upper := &node{prefix: n.prefix[:at], first: n.prefix[at : at+1], children: []*node{n}, owner: e, due: n.due}
+	upper := &node{prefix: n.prefix[:at], first: n.prefix[at : at+1], children: []*node{n}, owner: e.author, due: n.due}
 	n.prefix = n.prefix[at:]
 	return upper
 }

@@ -22,7 +22,7 @@ func TestTreeAgainstAMap(t *testing.T) {
 	model := map[string]*entry{"": root.entry}
 	for round := range 3000 {
 		oldRoot, oldModel := root, maps.Clone(model)
-		e := edit{root: root}
+		e := newEdit(root, nil)
 		for range 1 + random.IntN(4) {
 			var key string
 			for range 1 + random.IntN(3) {
@@ -215,7 +215,7 @@ func TestNeighboursInTheChain(t *testing.T) {
 		return key
 	}
 	for range 300 {
-		e := edit{root: &node{entry: &entry{}}}
+		e := newEdit(&node{entry: &entry{}}, nil)
 		for range random.IntN(40) {
 			key := randomKey()
 			e.put(key, &entry{name: name{key: key}, cut: random.IntN(4) == 0})

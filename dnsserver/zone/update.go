@@ -25,7 +25,7 @@ type update struct {
 func (z *Zone) begin() *update {
 	base := z.current.Load()
 	return &update{
-		zone: z, base: base, tree: edit{root: base.root, index: base.index.clone()}, names: base.names, touched: make(map[string]bool),
+		zone: z, base: base, tree: newEdit(base.root, base.index.clone()), names: base.names, touched: make(map[string]bool),
 		signer: signer{apex: z.apex, ring: z.ring, now: z.now()},
 	}
 }
