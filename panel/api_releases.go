@@ -51,7 +51,11 @@ func (p *Panel) apiUpload(c echo.Context, actor sites.Actor, _ sites.Account) er
 	}
 	defer wait.end()
 	name := siteParam(c)
-	release, err := p.receive(c, actor, name)
+	arrival, err := p.receive(c, actor, name)
+	if err != nil {
+		return err
+	}
+	release, err := arrival.Wait(c.Request().Context())
 	if err != nil {
 		return err
 	}

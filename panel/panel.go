@@ -91,6 +91,8 @@ type Panel struct {
 	pace     pace
 	meters   *meters
 
+	unpackPatience time.Duration
+
 	delegations *delegations
 	peering     sync.Mutex // held while a zone's peers are read and written
 }
@@ -118,6 +120,8 @@ func New(cfg Config) (*Panel, error) {
 		streams:  newStreams(),
 		pace:     defaultPace(),
 		meters:   newMeters(cfg.DataDir),
+
+		unpackPatience: unpackPatience,
 
 		delegations: newDelegations(),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"berth/sites"
 	"berth/templates"
@@ -20,7 +21,15 @@ func (p *Panel) sitePage(c echo.Context, who visitor) error {
 		return err
 	}
 	view.Shell = p.shell(c, view.Name, templates.SectionSites)
+	view.Unsettled = unsettled(view)
 	return p.render(c, http.StatusOK, templates.Site(view))
+}
+
+// unsettled reports whether an upload of just now is on its way. What takes longer than usual does not count: a page that is
+// loaded again and again lets nobody choose a file.
+func unsettled(v templates.SiteView) bool {
+	const usual = time.Minute
+	return v.Unpacking || len(v.Releases) > 0 && v.Releases[0].State == string(sites.ReleasePreparing) && time.Since(v.Releases[0].CreatedAt) < usual
 }
 
 func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templates.SiteView, error) {
@@ -41,6 +50,8 @@ func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templat
 		URL:         p.siteURL(p.ownHost(site)),
 		State:       string(site.State),
 		Reason:      site.Reason,
+		Unpacking:   site.Unpacking,
+		Lost:        site.Lost,
 		Lapsed:      lapsed(site),
 		Maintenance: site.Options.Maintenance,
 		Protected:   site.Options.Login.Required(),

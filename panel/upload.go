@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -17,12 +18,25 @@ import (
 const (
 	uploadFrame = 64 << 10        // what a multipart body may take beside the zip
 	uploadStall = 2 * time.Minute // how long an upload may stand still
+
+	// unpackPatience is how long the answer to a form waits until the zip is unpacked: most are by then, and what is wrong with
+	// one is told best beside the form.
+	unpackPatience = 2 * time.Second
 )
 
 // upload takes a zip from a form. A refused one is told on the site's page, with the status that says so.
 func (p *Panel) upload(c echo.Context, who visitor) error {
 	name := siteParam(c)
-	release, err := p.receive(c, who.actor, name)
+	arrival, err := p.receive(c, who.actor, name)
+	if err != nil {
+		return p.renderUploadFault(c, who, name, err)
+	}
+	patience, end := context.WithTimeout(c.Request().Context(), p.unpackPatience)
+	defer end()
+	release, err := arrival.Wait(patience)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return p.done(c, templates.SitePath(name), "The zip has arrived and is being unpacked. Below you see what becomes of it.")
+	}
 	if err != nil {
 		return p.renderUploadFault(c, who, name, err)
 	}
@@ -52,33 +66,33 @@ func (p *Panel) renderUploadFault(c echo.Context, who visitor, name string, caus
 
 // receive streams the zip in the body, which is either the zip itself or a form with it in field file, to the service.
 // Nothing is read of it for somebody who may not upload here.
-func (p *Panel) receive(c echo.Context, actor sites.Actor, name string) (sites.Release, error) {
+func (p *Panel) receive(c echo.Context, actor sites.Actor, name string) (*sites.Arrival, error) {
 	r := c.Request()
 	if _, err := p.service.Site(r.Context(), actor, name); err != nil {
-		return sites.Release{}, err
+		return nil, err
 	}
 	bound := p.cfg.MaxUpload + uploadFrame
 	patient := &patientReader{body: r.Body, response: c.Response()}
 	liftDeadlines(c.Response())
 	defer liftDeadlines(c.Response()) // also the one that the last read set
 	if r.ContentLength > bound {
-		return sites.Release{}, p.tooLarge(r, patient)
+		return nil, p.tooLarge(r, patient)
 	}
 	r.Body = http.MaxBytesReader(c.Response(), patient, bound)
 	archive, err := archiveIn(r)
 	if err == nil {
-		var release sites.Release
-		if release, err = p.service.Upload(r.Context(), actor, name, archive); err == nil {
-			return release, nil
+		var arrival *sites.Arrival
+		if arrival, err = p.service.Receive(r.Context(), actor, name, archive); err == nil {
+			return arrival, nil
 		}
 	}
 	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) || errors.Is(err, sites.ErrTooLarge) {
-		return sites.Release{}, p.tooLarge(r, patient)
+		return nil, p.tooLarge(r, patient)
 	}
 	if patient.failed != nil || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = sites.Refuse(sites.ErrInvalid, "The upload broke off before its end. Try again.")
 	}
-	return sites.Release{}, err
+	return nil, err
 }
 
 // maxHeard is how much is read of an upload that is too large.

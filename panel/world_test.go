@@ -46,6 +46,7 @@ type world struct {
 	broken  string // why the DNS server does not work
 	dns     *nameserver
 	visits  *accessLog
+	hold    chan struct{} // unpacking waits for it to close, when set before
 }
 
 // maxUpload is what the panel under test takes.
@@ -62,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.store = store
 	w.Service, err = sites.New(sites.Config{
-		Store: store, Runtime: w.shelf, Drainer: w.shelf, Unpack: unpack, Zone: testZone, Syntax: zonefile.Syntax{}, DataDir: dir,
+		Store: store, Runtime: w.shelf, Drainer: w.shelf, Unpack: w.unpack, Zone: testZone, Syntax: zonefile.Syntax{}, DataDir: dir,
 		MaxUpload: maxUpload, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -87,6 +88,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.panel.unpackPatience = time.Minute // answers do not depend on how busy the machine is
 	w.serve()
 	w.populate()
 	return w
@@ -232,7 +234,10 @@ func (w *world) client(jar bool) *http.Client {
 }
 
 // unpack is what cmd/berth makes of package bundle.
-func unpack(ctx context.Context, archive, dir string) (sites.Manifest, error) {
+func (w *world) unpack(ctx context.Context, archive, dir string) (sites.Manifest, error) {
+	if w.hold != nil {
+		<-w.hold
+	}
 	report, err := bundle.Extract(ctx, archive, dir, bundle.DefaultLimits())
 	var fault *bundle.Fault
 	if errors.As(err, &fault) {

@@ -25,6 +25,14 @@ type condition struct {
 	reason   string        // why the last start failed, for people
 	failures int           // in a row
 	retryAt  time.Time
+
+	unpacking int    // uploads that have arrived
+	lost      string // why the last of them came to nothing, where no release tells
+}
+
+// silent reports whether the condition says nothing that is not so of a site without one.
+func (cond *condition) silent() bool {
+	return len(cond.serving) == 0 && cond.reason == "" && cond.underway == 0 && cond.unpacking == 0 && cond.lost == ""
 }
 
 // serving is an instance that is published.
@@ -73,9 +81,45 @@ func (c *conditions) end(id SiteID) {
 		return
 	}
 	close(cond.idle)
-	if len(cond.serving) == 0 && cond.reason == "" {
+	if cond.silent() {
 		delete(c.sites, id)
 	}
+}
+
+// beginUnpacking counts an upload that has arrived. What became of one before is not told any more.
+func (c *conditions) beginUnpacking(id SiteID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cond := c.locked(id)
+	cond.unpacking, cond.lost = cond.unpacking+1, ""
+}
+
+func (c *conditions) endUnpacking(id SiteID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cond := c.locked(id)
+	if cond.unpacking--; cond.silent() {
+		delete(c.sites, id)
+	}
+}
+
+func (c *conditions) setLost(id SiteID, sentence string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cond := c.locked(id)
+	if cond.lost = sentence; cond.silent() {
+		delete(c.sites, id)
+	}
+}
+
+// uploads tells what has become of uploads beside releases.
+func (c *conditions) uploads(id SiteID) (unpacking bool, lost string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cond, ok := c.sites[id]; ok {
+		return cond.unpacking > 0, cond.lost
+	}
+	return false, ""
 }
 
 // instances are those that serve the site.
@@ -199,7 +243,7 @@ func (c *conditions) forget(id SiteID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cond, ok := c.sites[id]; ok {
-		cond.reason = ""
+		cond.reason, cond.lost = "", ""
 	}
 }
 

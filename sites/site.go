@@ -78,6 +78,9 @@ type SiteStatus struct {
 	Release *Release
 	Latest  *Release // newest release, when it is not the active one
 	Serving []Instance
+
+	Unpacking bool   // an upload has arrived that is no release yet
+	Lost      string // why the last upload came to nothing, where no release tells; a sentence for people
 }
 
 // Template is what an admin offers to run a site on.

@@ -12,27 +12,11 @@ import (
 // which a crash does not undo; starting and activating it go on behind, and Await waits for them. A refused
 // archive is recorded as a failed release with its reason.
 func (s *Service) Upload(ctx context.Context, actor Actor, name string, archive io.Reader) (Release, error) {
-	if !s.Ready() {
-		return Release{}, Refuse(ErrNotReady, "berth is still starting. Try again in a moment.")
-	}
-	site, err := s.owned(ctx, actor, name)
+	arrival, err := s.Receive(ctx, actor, name, archive)
 	if err != nil {
 		return Release{}, err
 	}
-	if err := s.admission.enter(actor.ID); err != nil {
-		return Release{}, err
-	}
-	defer s.admission.leave(actor.ID)
-	if err := s.roomForUpload(ctx, site); err != nil {
-		return Release{}, err
-	}
-	zip, err := s.content.receive(ctx, archive, s.maxUpload)
-	if err != nil {
-		return Release{}, err
-	}
-	defer os.Remove(zip)
-	// The upload has arrived: a client that leaves now does not stop it.
-	return s.acceptUpload(context.WithoutCancel(ctx), actor, site, zip)
+	return arrival.Wait(ctx)
 }
 
 // roomForUpload refuses what is hopeless before it is sent.
@@ -40,6 +24,7 @@ func (s *Service) roomForUpload(ctx context.Context, site Site) error {
 	return errors.Join(s.content.room(), roomForBytes(ctx, s.store, site, 1))
 }
 
+// acceptUpload returns a release with an error where that is recorded as one.
 func (s *Service) acceptUpload(ctx context.Context, actor Actor, site Site, zip string) (Release, error) {
 	if err := s.content.room(); err != nil {
 		return Release{}, err
@@ -48,11 +33,11 @@ func (s *Service) acceptUpload(ctx context.Context, actor Actor, site Site, zip 
 	defer os.RemoveAll(staging)
 	manifest, err := s.unpack(ctx, zip, staging)
 	if err != nil {
-		return Release{}, s.refuseUpload(ctx, actor, site, noSpaceOr(err))
+		return s.refuseUpload(ctx, actor, site, noSpaceOr(err))
 	}
 	release, err := s.addRelease(ctx, actor, site, manifest, staging)
 	if errors.Is(err, ErrQuota) {
-		return Release{}, s.refuseUpload(ctx, actor, site, err)
+		return s.refuseUpload(ctx, actor, site, err)
 	}
 	if err != nil {
 		return Release{}, err
@@ -147,10 +132,10 @@ func size(bytes int64) string {
 
 func ceilMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
-// refuseUpload records the refusal as a failed release and returns it.
-func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, cause error) error {
+// refuseUpload records the refusal as a failed release and returns both.
+func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, cause error) (Release, error) {
 	if errors.Is(cause, ErrNoSpace) {
-		return cause // recording it would need room too
+		return Release{}, cause // recording it would need room too
 	}
 	r := Release{Site: site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: actor.Name}
 	err := s.commit(ctx, eventBy(actor, "release.refuse", site.Name, r.Reason), func(e *edit) error {
@@ -165,7 +150,10 @@ func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, caus
 		_, err = s.prune(ctx, e, site) // a failed release has no content to remove
 		return err
 	})
-	return errors.Join(cause, err)
+	if err != nil {
+		return Release{}, errors.Join(cause, err)
+	}
+	return r, cause
 }
 
 // sentence is what of an error may be shown to people; the rest is logged.

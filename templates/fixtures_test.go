@@ -209,6 +209,13 @@ func failedSite() SiteView {
 	return v
 }
 
+func siteWithAnUpload() SiteView {
+	v := emptySite()
+	v.Notices = []Notice{{NoticeSuccess, "The zip has arrived and is being unpacked. Below you see what becomes of it."}}
+	v.Unsettled, v.Unpacking, v.Lost = true, true, "The server’s disk is full, so nothing was changed."
+	return v
+}
+
 func statusView() StatusView {
 	return StatusView{
 		Shell: shell("Status", SectionStatus), Version: "0.1.0", StartedAt: before(9 * day), Revision: 18233, Ready: true,
@@ -313,6 +320,7 @@ func ownerPages() []page {
 		newPage("new-refused", NewSite, NewSiteView{Shell: owner("New site", SectionSites), Name: "bakery", Faults: Faults{"name": "The name “bakery” is taken. Choose another one."}, Quota: quotaOfMarie}),
 		newPage("site", Site, siteView()),
 		newPage("site-empty", Site, emptySite()),
+		newPage("site-unpacking", Site, siteWithAnUpload()),
 		newPage("site-failed", Site, failedSite()),
 		newPage("site-several", Site, severalInstances()),
 		newPage("site-maintenance", Site, siteInMaintenance()),

@@ -11,6 +11,8 @@ type Shell struct {
 	Section Section
 	Notices []Notice
 	Now     time.Time // what "3 minutes ago" relates to; zero: the present
+
+	Unsettled bool // something is about to change: without the script, the page is loaded again
 }
 
 // Section is the navigation entry that a page belongs to.
@@ -167,6 +169,8 @@ type SiteView struct {
 	MaxUnpacked  int64 // the most it may hold unpacked; 0: not told
 	MaxFiles     int   // the most files it may hold; 0: not told
 	UploadFault  string
+	Unpacking    bool   // an upload has arrived that is no release yet
+	Lost         string // why the last upload came to nothing, where no release tells
 }
 
 // ReleaseRow is a release in a list, newest first.
