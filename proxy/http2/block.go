@@ -38,7 +38,6 @@ const fieldsKept = 32
 
 func (b *block) begin(id uint32, end, itself bool) {
 	*b = block{decoder: b.decoder, most: b.most, fields: b.fields[:0], id: id, end: end, itself: itself}
-	b.decoder.SetEmitFunc(b.emit)
 	b.decoder.SetEmitEnabled(true)
 }
 

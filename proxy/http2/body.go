@@ -92,9 +92,7 @@ func (b *body) Close() error {
 func (b *body) drop() {
 	left := len(b.data) - b.at
 	b.data, b.at = nil, 0
-	if left > 0 && b.stream.conn.giveBack(int64(left)) {
-		b.stream.conn.writeSoon()
-	}
+	b.stream.conn.giveBack(int64(left))
 }
 
 // fail ends a body that has not been read whole.

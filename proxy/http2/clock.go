@@ -14,7 +14,6 @@ type clockwork struct {
 	headerDue  time.Time // when the settings or a header must have come; zero: none is expected
 	partingDue time.Time // when the client is taken to know that it is being left; zero: it is not
 	idleSince  time.Time // zero: there are requests, or no settings yet
-	late       bool      // something did not come in time
 }
 
 func (c *conn) startClock() {
@@ -67,7 +66,6 @@ func (c *conn) tick() {
 	}
 	now := time.Now()
 	if passed(c.headerDue, now) {
-		c.late = true
 		c.interrupt()
 		return
 	}

@@ -74,6 +74,7 @@ func newConn(ctx context.Context, s *Server, nc net.Conn, state *tls.ConnectionS
 	c.framer.SetReuseFrames()
 	c.framer.SetMaxReadFrameSize(frameSize)
 	c.block = newBlock(s.maxHeaderBytes())
+	c.block.decoder.SetEmitFunc(c.block.emit)
 	c.chatter.most, c.resets.most = chatterMost, resetsMost
 	c.encoder = hpack.NewEncoder(encoded{c})
 	c.flow = newFlow()
@@ -122,7 +123,7 @@ func (c *conn) expectPreface() error {
 	if head.Type != http2.FrameSettings || head.Flags.Has(http2.FlagSettingsAck) {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
-	c.settled()
+	defer c.settled()
 	return c.readPayload(head)
 }
 
@@ -233,9 +234,9 @@ func (c *conn) refuse() {
 	c.endIfDone()
 }
 
-// endIfDone ends a connection that is being left and has nothing more to do.
+// endIfDone ends a connection that is being left and has nothing more to do. A slow client gets all that is for it.
 func (c *conn) endIfDone() {
-	if c.refusing && c.handlers == 0 && !c.ended {
+	if c.refusing && c.handlers == 0 && !c.writing && c.backlog() == 0 && !c.ended {
 		c.interrupt()
 	}
 }

@@ -2,6 +2,7 @@ package http2
 
 import (
 	"cmp"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -31,32 +32,30 @@ func receive(incoming *int64, n int64) bool {
 	return *incoming >= 0
 }
 
-// giveBack opens the connection's window by what is not kept any more; the client is told when it is worth a frame.
-func (c *conn) giveBack(n int64) (told bool) {
+// giveBack opens the connection's window by what is not kept any more, when that is worth a frame.
+func (c *conn) giveBack(n int64) {
 	c.returning += n
 	if c.returning < connWindow/4 {
-		return false
+		return
 	}
 	_ = c.pending().framer.WriteWindowUpdate(0, uint32(c.returning))
 	c.incoming += c.returning
 	c.returning = 0
-	c.control = true
-	return true
+	c.writeSoon()
 }
 
-// giveBack opens the stream's window and the connection's by what the handler has read.
+// giveBack opens the stream's window and the connection's by what the handler has read. It does not write: a handler that waits for
+// its request must not be held up by others' responses.
 func (s *stream) giveBack(n int64) {
-	told := s.conn.giveBack(n)
+	s.conn.giveBack(n)
 	s.returning += n
-	if s.returning >= streamWindow/4 && !s.whole && s.err == nil {
-		_ = s.conn.pending().framer.WriteWindowUpdate(s.id, uint32(s.returning))
-		s.incoming += s.returning
-		s.returning = 0
-		told = true
+	if s.returning < streamWindow/4 || s.whole || s.err != nil {
+		return
 	}
-	if told {
-		s.conn.writeSoon()
-	}
+	_ = s.conn.pending().framer.WriteWindowUpdate(s.id, uint32(s.returning))
+	s.incoming += s.returning
+	s.returning = 0
+	s.conn.writeSoon()
 }
 
 // open is a WINDOW_UPDATE.
@@ -140,11 +139,20 @@ func (s *stream) allowance(n int) (int, error) {
 			c.writeOut(s, everything)
 		case s.window <= 0:
 			c.due = everything
+			s.boundEnd()
 			s.wake.Wait()
 		default:
 			c.due = everything
+			s.boundEnd()
 			c.await()
 		}
+	}
+}
+
+// boundEnd bounds the wait of a response whose handler has returned, and so sets no deadlines any more.
+func (s *stream) boundEnd() {
+	if idle := s.conn.server.IdleTimeout; s.returned && s.writes == nil && idle > 0 {
+		s.newDeadline(time.Now().Add(idle), &s.writes, s.writesEnd)
 	}
 }
 

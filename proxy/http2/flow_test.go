@@ -1,11 +1,14 @@
 package http2_test
 
 import (
+	"io"
 	"net/http"
 	"testing"
 	"time"
 
 	xhttp2 "golang.org/x/net/http2"
+
+	"berth/proxy/http2"
 )
 
 func TestWriteDeadlineEndsAStalledResponse(t *testing.T) {
@@ -60,6 +63,16 @@ func TestWriteDeadlineEndsAStuckConnection(t *testing.T) {
 		t.Error("the write is content")
 	}
 	eventually(t, "the end of Serve", func() bool { return s.conns.Load() == 0 })
+}
+
+// What a handler has left behind does not wait for ever.
+func TestEndOfAResponseThatIsNotTaken(t *testing.T) {
+	s := start(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") },
+		func(s *http2.Server) { s.IdleTimeout = 100 * time.Millisecond })
+	c := s.dial(t, xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 0})
+	c.get(1, "/")
+	c.wantReset(1, xhttp2.ErrCodeInternal)
+	c.wantAway(xhttp2.ErrCodeNo)
 }
 
 // Windows are kept to, and a response goes on when they open.

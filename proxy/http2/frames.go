@@ -10,9 +10,6 @@ import (
 // readFrame reads a frame and does what it says. What is wrong with one stream ends that stream; any other error ends the
 // connection.
 func (c *conn) readFrame() error {
-	if c.in.Buffered() == 0 {
-		c.sayPending()
-	}
 	head, err := c.framer.ReadFrameHeader()
 	if err != nil {
 		return err
@@ -28,12 +25,21 @@ func (c *conn) readPayload(head http2.FrameHeader) error {
 	if err == nil {
 		err = c.handle(frame)
 	}
+	if err == nil {
+		return nil
+	}
+	return c.judge(err, head.Type == http2.FrameHeaders && frame == nil)
+}
+
+// judge tells what is wrong with a stream from what is wrong with the connection. A header that was lost is the latter: it may
+// have changed the compression's tables.
+func (c *conn) judge(err error, headerLost bool) error {
 	var fault http2.StreamError
 	switch {
-	case err == nil || !errors.As(err, &fault):
+	case !errors.As(err, &fault):
 		return err
-	case head.Type == http2.FrameHeaders && frame == nil:
-		return http2.ConnectionError(fault.Code) // the header compression's state is lost
+	case headerLost:
+		return http2.ConnectionError(fault.Code)
 	}
 	return c.fault(fault)
 }
@@ -43,15 +49,6 @@ func (c *conn) expectHeader() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.remind(&c.headerDue, c.server.HeaderTimeout)
-}
-
-// sayPending has written what no handler sees to, before the reader waits.
-func (c *conn) sayPending() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.control {
-		c.writeSoon()
-	}
 }
 
 func (c *conn) handle(frame http2.Frame) error {
@@ -107,8 +104,9 @@ func (c *conn) answer() *http2.Framer {
 		c.writeSoon()
 		c.room.Wait()
 	}
-	c.control = true
-	return c.pending().framer
+	f := c.pending().framer
+	c.writeSoon() // which waits for the mutex
+	return f
 }
 
 func (c *conn) settings(f *http2.SettingsFrame) error {
@@ -237,7 +235,6 @@ func (c *conn) fault(f http2.StreamError) error {
 // appendReset ends a stream that the client may still send on.
 func (c *conn) appendReset(id uint32, code http2.ErrCode) {
 	_ = c.pending().framer.WriteRSTStream(id, code)
-	c.control = true
 	c.over[c.nextOver] = id
 	c.nextOver = (c.nextOver + 1) % remembered
 }

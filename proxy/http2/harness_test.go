@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log"
 	"math/big"
@@ -152,6 +153,27 @@ func (s *served) dialSilent(t testing.TB) *raw {
 	c.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.enc = hpack.NewEncoder(&c.block)
 	return c
+}
+
+// pipe returns a client that has said hello, over a connection without TLS and buffers, and what is closed when Serve has returned.
+func pipe(t testing.TB, s *http2.Server) (*raw, <-chan struct{}) {
+	t.Helper()
+	near, far := net.Pipe()
+	serving := make(chan struct{})
+	go func() {
+		defer close(serving)
+		s.Serve(context.Background(), far, nil)
+	}()
+	c := &raw{Conn: near, Framer: xhttp2.NewFramer(near, near), t: t}
+	c.enc = hpack.NewEncoder(&c.block)
+	said := make(chan error, 1)
+	go func() { // beside the reading
+		_, err := io.WriteString(near, xhttp2.ClientPreface)
+		said <- errors.Join(err, c.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 1 << 30}))
+	}()
+	await(c, "the settings' answer", func(f *xhttp2.SettingsFrame) bool { return f.IsAck() })
+	c.must(<-said)
+	return c, serving
 }
 
 func (c *raw) must(err error) {

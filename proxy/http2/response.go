@@ -170,6 +170,9 @@ func write[T text](w *response, p T) (int, error) {
 	if w.length >= 0 && w.written+int64(len(p)) > w.length {
 		return 0, http.ErrContentLength
 	}
+	if len(p) == 0 {
+		return 0, nil
+	}
 	w.written += int64(len(p))
 	if w.draft != nil && w.length < 0 && len(w.draft.body)+len(p) <= mostHeld {
 		w.draft.body = append(w.draft.body, p...)

@@ -22,7 +22,8 @@ type Server struct {
 	// HeaderTimeout bounds the wait for the client's preface and settings, and for each header once it has begun. 0: it is not
 	// bounded.
 	HeaderTimeout time.Duration
-	// IdleTimeout bounds the wait for a request while there is none. 0: it is not bounded.
+	// IdleTimeout bounds the wait for a request while there is none, and that for the client to take the end of a response whose
+	// handler has returned. 0: they are not bounded.
 	IdleTimeout time.Duration
 
 	// State is told when the first of a connection's requests begins (http.StateActive) and when the last has ended

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	xhttp2 "golang.org/x/net/http2"
@@ -80,8 +81,31 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 		t.Error("it says that all have ended")
 	}
 	s.Close()
-	s.serving.Go(func() {}) // harmless: Serve returns in the cleanup
 	c.wantEnd()
+}
+
+// A client that is slow to take its response gets all of it before the connection ends.
+func TestShutdownWaitsForSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &http2.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 10_000)) })}
+		c, serving := pipe(t, s)
+		c.get(1, "/")
+		synctest.Wait() // the handler has returned, and nothing of the response is read
+		ended := make(chan error, 1)
+		go func() { ended <- s.Shutdown(t.Context()) }()
+		time.Sleep(time.Minute)
+		for got, end := 0, false; !end; {
+			f := await(c, "data", anyOf[*xhttp2.DataFrame])
+			if got, end = got+len(f.Data()), f.StreamEnded(); end && got != 10_000 {
+				t.Errorf("got %d bytes", got)
+			}
+		}
+		c.wantAway(xhttp2.ErrCodeNo)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		<-serving
+	})
 }
 
 // A client that says GOAWAY gets what it has asked for, and then the connection ends.
@@ -135,7 +159,7 @@ func TestSlowBeginningsEnd(t *testing.T) {
 		"half preface": func(c *raw) { c.say(io.WriteString(c.Conn, xhttp2.ClientPreface[:10])) },
 		"no settings":  func(c *raw) { c.say(io.WriteString(c.Conn, xhttp2.ClientPreface)) },
 		"half settings": func(c *raw) {
-			c.say(io.WriteString(c.Conn, xhttp2.ClientPreface+"\x00\x00\x06\x04\x00"))
+			c.say(io.WriteString(c.Conn, xhttp2.ClientPreface+"\x00\x00\x06\x04\x00\x00\x00\x00\x00half"))
 		},
 		"half a header": func(c *raw) {
 			c.say(io.WriteString(c.Conn, xhttp2.ClientPreface))

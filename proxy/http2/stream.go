@@ -28,6 +28,7 @@ type stream struct {
 	whole     bool      // the client has sent all
 	headed    bool      // the response's header has gone
 	closing   bool      // and with it the end
+	returned  bool      // the handler has
 	expects   bool      // the client waits to be told to send its body
 	readLate  bool      // the deadline has passed
 	reads     *deadline
@@ -150,6 +151,7 @@ func (s *stream) leave(whole bool) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.returned = true
 	whole = whole && s.err == nil && s.response.end() == nil
 	s.reads.stop()
 	s.writes.stop()

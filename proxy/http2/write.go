@@ -71,7 +71,6 @@ type writer struct {
 	out     *outbox // nil: nothing is pending
 	taken   int64   // bytes that have gone before those
 	due     urgency
-	control bool    // something that no handler sees to is among what is pending
 	writing bool    // somebody writes, or is about to
 	by      *stream // whose handler that is, if it is one's in the middle of a response
 	hurried bool    // the Write has a deadline that is not the connection's own
@@ -182,6 +181,7 @@ func (c *conn) write(by *stream) {
 	}
 	c.writing, c.by = false, nil
 	c.room.Broadcast()
+	c.endIfDone()
 }
 
 // hurry gives the Write that is under way a last moment, and the connection with it.
@@ -207,8 +207,6 @@ func (c *conn) take() *outbox {
 	if rest := o.buf[n:]; len(rest) > 0 {
 		_, _ = c.pending().Write(rest)
 		o.buf = o.buf[:n]
-	} else {
-		c.control = false
 	}
 	c.taken += int64(n)
 	c.room.Broadcast()
