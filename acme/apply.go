@@ -77,7 +77,9 @@ func (m *Manager) retireLater(h *host) {
 	if h.retired && !h.named {
 		return
 	}
-	h.last = h.home()
+	if f := h.facts.Load(); f != nil {
+		h.last = f.from.ca
+	}
 	m.index.Delete(h.name)
 	m.keyring.drop(h)
 	h.facts.Store(nil)
@@ -94,7 +96,7 @@ func (m *Manager) settle(h *host, news bool) {
 		m.queue.add(h, classRevoke, news)
 	case !h.named:
 		delete(m.table, h.name)
-	case m.wants(h) && !h.lapsed.Load() && h.facts.Load() == nil:
+	case m.wants(h) && !h.lapsed.Load() && !h.settled():
 		m.queue.add(h, classOrder, news)
 	}
 }

@@ -8,7 +8,8 @@
 // there are, and the difference is the work, so a crash at any instant costs no more than doing a step again. What was asked of
 // a CA and what it wants is in the ledger, so a restart gains nothing either. The work of one host is done one step after
 // the other; of several hosts, at once. Each CA has a line, with gates that close where it is in trouble or limits us; a host whose
-// CA refuses goes to the other, and stays with the one that has issued its certificate.
+// CA refuses goes to the other, and stays with the one that has issued its certificate. What a CA has issued that is not configured any more
+// serves until there is another.
 //
 // OCSP responders, where certificates name one, are asked behind the handshakes, which carry the last answer until it ends; those of all
 // certificates are in memory (about half a KiB each) and in storage.

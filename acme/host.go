@@ -34,22 +34,28 @@ type host struct {
 	failure  string          // why the last step failed; a sentence for people
 	attempts int             // failed steps in a row
 	forced   bool            // somebody wants it renewed now
-	last     int             // the CA whose certificate is to be revoked
+	last     int             // the CA whose certificate is to be revoked; notConfigured: none that could be asked
 	task     task
 }
 
 // home is the CA that has issued the certificate, or the first choice. The caller holds Manager.mu.
 func (h *host) home() int {
-	if f := h.facts.Load(); f != nil {
-		return f.ca
+	if f := h.facts.Load(); f != nil && !f.from.former() {
+		return f.from.ca
 	}
-	return h.last
+	return max(h.last, 0)
+}
+
+// settled reports whether the host has a certificate of a CA that is asked for such, which only has to be renewed.
+func (h *host) settled() bool {
+	f := h.facts.Load()
+	return f != nil && !f.from.former()
 }
 
 // without reports whether the work on the host is for a certificate from a CA that its present one, if any, is not from.
 func (h *host) without(ca int) bool {
 	f := h.facts.Load()
-	return h.task.class != classRevoke && (f == nil || f.ca != ca)
+	return h.task.class != classRevoke && (f == nil || f.from.ca != ca)
 }
 
 // budgeted reports whether the work on the host costs something of the budget.
@@ -57,7 +63,8 @@ func (h *host) budgeted() bool { return h.task.class == classOrder || h.forced }
 
 // facts is what is known of a stored certificate; immutable.
 type facts struct {
-	ca        int // which of the authorities has issued it
+	from      vault
+	authority string // that has issued it, for people
 	names     []string
 	issuer    string
 	serial    string
@@ -67,19 +74,36 @@ type facts struct {
 	adviceEnd time.Time // when the CA wants to be asked for its advice again; zero: never
 }
 
-func newFacts(leaf *x509.Certificate, info acme.RenewalInfo) *facts {
+// newFacts reads a certificate and the CA's advice on its renewal; nil: there is none.
+func newFacts(leaf *x509.Certificate, advice *acme.RenewalInfo) *facts {
 	f := &facts{
 		names:     leaf.DNSNames,
 		issuer:    leaf.Issuer.CommonName,
 		serial:    serial(leaf),
 		notBefore: leaf.NotBefore,
 		notAfter:  leaf.NotAfter,
-		advised:   info.SelectedTime,
 	}
-	if info.HasWindow() && info.RetryAfter != nil {
-		f.adviceEnd = *info.RetryAfter
+	if advice == nil {
+		return f
+	}
+	f.advised = advice.SelectedTime
+	if advice.HasWindow() && advice.RetryAfter != nil {
+		f.adviceEnd = *advice.RetryAfter
 	}
 	return f
+}
+
+// preferred reports whether a host is served with this certificate rather than with the other one, or nil.
+func (f *facts) preferred(to *facts, now time.Time) bool {
+	switch {
+	case to == nil:
+		return true
+	case f.current(now) != to.current(now):
+		return f.current(now)
+	case f.from.former() != to.from.former():
+		return to.from.former()
+	}
+	return to.notBefore.Before(f.notBefore)
 }
 
 // lifetime is how long the certificate is valid altogether.

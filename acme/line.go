@@ -24,6 +24,8 @@ func (l *line) opens(h *host, now time.Time) time.Time {
 	switch {
 	case h.task.class == classZone:
 		return now.Add(l.gate.holds(h, now))
+	case h.task.class == classRevoke && h.last == notConfigured:
+		return time.Time{} // nobody is asked
 	case h.task.class == classOrder:
 		return later(l.gate.until, l.budget.at())
 	default:

@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"berth/sites"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Config is what a Manager needs.
@@ -68,6 +65,7 @@ type Manager struct {
 	log         *slog.Logger
 	ledger      *ledger      // nil for the internal CA, which has no limits
 	authorities []*authority // immutable; the first choice first
+	former      []vault      // immutable: of CAs that are not configured any more
 	answers     answers      // to CAs that come to our listeners
 	index       sync.Map     // string to *host: those whose certificate may be served, and those that nothing else covers
 	keyring     keyring
@@ -135,7 +133,7 @@ func (m *Manager) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		a.vault.ca = i
+		a.vault.ca, a.vault.name = i, a.name
 		m.authorities = append(m.authorities, a)
 		m.queue.lines = append(m.queue.lines, &line{budget: newBudget(), weekly: tally{limit: settings.WeeklyLimit, holders: m.holders}})
 	}
@@ -214,98 +212,7 @@ func (cfg *Config) checkAuthorities() error {
 	return nil
 }
 
-// open fills the table with the zone's own hosts and with those that something is stored for.
-func (m *Manager) open(ctx context.Context) error {
-	own := []string{m.cfg.Zone, "*." + m.cfg.Zone}
-	if m.cfg.PanelHost != m.cfg.Zone && !m.covered(m.cfg.PanelHost) {
-		own = append(own, m.cfg.PanelHost)
-	}
-	for _, name := range own {
-		h := m.newHost(name)
-		h.zone, h.named = true, true
-		m.table[name] = h
-	}
-	m.wildcard = m.table["*."+m.cfg.Zone]
-	stored, err := m.stored(ctx)
-	if err != nil {
-		return fmt.Errorf("acme: %w", err)
-	}
-	reads, readCtx := errgroup.WithContext(ctx)
-	reads.SetLimit(2 * runtime.GOMAXPROCS(0)) // a tenth of a millisecond each, half of it waiting for the disk
-	for name, vaults := range stored {
-		reads.Go(func() error { return m.take(readCtx, name, vaults) })
-	}
-	if err := reads.Wait(); err != nil {
-		return fmt.Errorf("acme: %w", err)
-	}
-	if m.internal() != nil {
-		return m.signOwn(ctx, own)
-	}
-	return nil
-}
-
-// stored finds the hosts that something is stored for, and where.
-func (m *Manager) stored(ctx context.Context) (map[string][]vault, error) {
-	stored := make(map[string][]vault)
-	for _, a := range m.authorities {
-		hosts, err := a.vault.hosts(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range hosts {
-			stored[name] = append(stored[name], a.vault)
-		}
-	}
-	return stored, nil
-}
-
-// take serves what is stored for a host: of several certificates, the youngest. Whether the host still exists, the first full
-// change tells.
-func (m *Manager) take(ctx context.Context, name string, vaults []vault) error {
-	m.mu.Lock()
-	h := m.table[name]
-	if h == nil {
-		h = m.newHost(name)
-		m.table[name] = h
-	}
-	h.last = vaults[0].ca
-	m.mu.Unlock()
-	if !m.wants(h) {
-		return nil
-	}
-	for _, v := range vaults {
-		pair, facts, err := v.load(ctx, name)
-		switch f := h.facts.Load(); {
-		case errors.Is(err, errBroken):
-			m.log.Warn("stored certificate cannot be used, another is ordered", "host", name, "err", err)
-		case err != nil:
-			return err
-		case f == nil || f.notBefore.Before(facts.notBefore):
-			kept := m.storage.staple(ctx, pair, time.Now())
-			m.mu.Lock()
-			h.staple.Store(kept)
-			m.serve(h, pair, facts)
-			m.mu.Unlock()
-		}
-	}
-	return nil
-}
-
 func (m *Manager) newHost(name string) *host { return &host{name: name, outside: !m.inZone(name)} }
-
-// signOwn gives the zone its certificates from the internal CA, so that the first visitor finds them.
-func (m *Manager) signOwn(ctx context.Context, names []string) error {
-	for _, name := range names {
-		h := m.table[name]
-		if f := h.facts.Load(); f != nil && !f.ripe(time.Now(), m.cfg.RenewInterval) {
-			continue
-		}
-		if _, err := m.obtain(ctx, h, m.authorities[0]); err != nil {
-			return fmt.Errorf("acme: certificate of %s from the internal CA: %w", name, err)
-		}
-	}
-	return nil
-}
 
 // wants reports whether the host is to have a certificate of its own, as long as it exists.
 func (m *Manager) wants(h *host) bool {

@@ -45,8 +45,8 @@ func (m *Manager) obtain(ctx context.Context, h *host, ca *authority) (bool, err
 	m.mu.Unlock()
 	if renewed {
 		m.log.Info("certificate issued", "host", h.name, "ca", ca.name, "issuer", facts.issuer, "serial", facts.serial,
-			"not_after", facts.notAfter, "renewal", before != nil)
-		m.supersede(ctx, h, facts.ca)
+			"not_after", facts.notAfter, "renewal", before != nil && before.from.ca == facts.from.ca)
+		m.supersede(ctx, h, facts.from)
 	}
 	return renewed, nil
 }
@@ -71,7 +71,7 @@ func (m *Manager) prepare(ctx context.Context, h *host, ca *authority) error {
 		return err
 	}
 	f := h.facts.Load()
-	if f != nil && f.ca != ca.vault.ca {
+	if f != nil && f.from.ca != ca.vault.ca {
 		return ca.vault.remove(ctx, h.name) // older than what another CA has issued since
 	}
 	// An order that says what it replaces is exempt from limits (RFC 9773 section 5). After a first failure it does not,
@@ -86,19 +86,29 @@ func (m *Manager) prepare(ctx context.Context, h *host, ca *authority) error {
 
 // supersede removes what other CAs have issued for a host before. What is left by a fault is removed by the next order or
 // with the host, and never served, as it is older.
-func (m *Manager) supersede(ctx context.Context, h *host, by int) {
-	for i, a := range m.authorities {
-		if i == by {
+func (m *Manager) supersede(ctx context.Context, h *host, by vault) {
+	for _, v := range m.vaults() {
+		if v.issuer == by.issuer {
 			continue
 		}
-		if err := a.vault.remove(ctx, h.name); err != nil {
+		if err := v.remove(ctx, h.name); err != nil {
 			m.log.Debug("an outdated certificate was not removed", "host", h.name, "err", err)
+		}
+	}
+}
+
+// discard removes what CAs that are not configured any more have issued for a host. Nobody could revoke it.
+func (m *Manager) discard(ctx context.Context, h *host) {
+	for _, v := range m.former {
+		if err := v.remove(ctx, h.name); err != nil {
+			m.log.Debug("a certificate of a former CA was not removed", "host", h.name, "err", err)
 		}
 	}
 }
 
 // retire revokes and removes what is stored for a host that is gone. It reports whether a CA was asked.
 func (m *Manager) retire(ctx context.Context, h *host) (bool, error) {
+	m.discard(ctx, h)
 	asked := false
 	for _, a := range m.authorities {
 		done, err := m.retireAt(ctx, h, a)

@@ -27,7 +27,7 @@ func (m *Manager) Renew(name string) error {
 	if err := l.allows(name, now); err != nil {
 		return err
 	}
-	if h.facts.Load() == nil {
+	if !h.settled() {
 		if at := l.weekly.at(registered(name), h.owner, now); at.After(now) && !h.zone {
 			return sites.Refuse(sites.ErrConflict, "Of the certificate authority's weekly limit for %s nothing is left for this account. The next certificate can be had from %s.",
 				registered(name), at.UTC().Format(clock))
@@ -36,7 +36,7 @@ func (m *Manager) Renew(name string) error {
 	l.budget.demand(name, now)
 	h.forced = true
 	class := classRenew
-	if h.facts.Load() == nil {
+	if !h.settled() {
 		class = classOrder
 	}
 	m.queue.add(h, class, true)

@@ -66,7 +66,7 @@ func (m *Manager) look(now time.Time) {
 	m.shortest = 0
 	for _, h := range m.table {
 		f := h.facts.Load()
-		if f == nil || !h.named || h.retired {
+		if !h.settled() || !h.named || h.retired {
 			if h.named || h.retired {
 				m.settle(h, false)
 			}

@@ -28,8 +28,10 @@ func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	var own *host
 	if v, ok := m.index.Load(name); ok {
 		own = v.(*host)
-		if pair := m.pair(own, now); pair != nil {
-			return own.staple.Load().onto(pair, now), nil
+		if !m.outdone(own, now) {
+			if pair := m.pair(own, now); pair != nil {
+				return own.staple.Load().onto(pair, now), nil
+			}
 		}
 	}
 	covered := m.covered(name)
@@ -42,6 +44,13 @@ func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 		return m.stopgap.get(m.cfg, now)
 	}
 	return nil, errNotOurs
+}
+
+// outdone reports whether the zone's wildcard serves a host although there is a certificate of its own: that is of a CA which is not
+// configured any more, and the wildcard is not.
+func (m *Manager) outdone(h *host, now time.Time) bool {
+	f, wildcard := h.facts.Load(), m.wildcard.facts.Load()
+	return f != nil && f.from.former() && m.covered(h.name) && wildcard.current(now) && !wildcard.from.former()
 }
 
 // pair is the key pair of a host, or nil if there is none that is valid now. Only a site's that has not been
@@ -61,7 +70,7 @@ func (m *Manager) pair(h *host, now time.Time) *tls.Certificate {
 		return nil
 	}
 	// Fails while a renewal is being written; the wildcard covers that instant.
-	pair, _, err := m.authorities[f.ca].vault.load(context.Background(), h.name)
+	pair, _, err := f.from.load(context.Background(), h.name)
 	if err != nil {
 		m.log.Debug("certificate not read for a handshake", "host", h.name, "err", err)
 		return nil

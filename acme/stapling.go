@@ -147,7 +147,7 @@ func (m *Manager) questioned(ctx context.Context, q *question, now time.Time) *t
 	if pair := q.host.pair.Load(); pair != nil && f.describes(pair) {
 		return pair
 	}
-	pair, facts, err := m.authorities[f.ca].vault.load(ctx, q.host.name)
+	pair, facts, err := f.from.load(ctx, q.host.name)
 	if err != nil {
 		m.later(q, now.Add(paceRefusal.after(1)))
 		return nil

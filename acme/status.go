@@ -25,7 +25,7 @@ func (m *Manager) Certificates() []sites.Certificate {
 	m.mu.Lock()
 	list := make([]sites.Certificate, 0, len(m.table))
 	for _, h := range m.table {
-		if h.named && m.wants(h) {
+		if h.named && (m.wants(h) || h.facts.Load().current(now)) {
 			list = append(list, m.status(h.name, h, now))
 		}
 	}
@@ -39,31 +39,31 @@ func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate 
 	c := sites.Certificate{Host: name, State: sites.CertificateNone}
 	if wildcard := m.wildcard.facts.Load(); m.covered(name) && wildcard.current(now) {
 		c.State = sites.CertificateWildcard
-		m.fill(&c, wildcard)
+		fill(&c, wildcard)
 	}
-	switch {
-	case h == nil || !h.named:
+	if h == nil || !h.named {
 		return c
+	}
+	own := h.facts.Load()
+	if m.outdone(h, now) {
+		own = nil
+	}
+	if own.current(now) {
+		c.State = sites.CertificateValid
+		fill(&c, own)
+	}
+	c.LastError = h.failure
+	switch {
 	case !m.wants(h):
 		if !m.covered(name) {
 			c.LastError = fmt.Sprintf("The internal certificate authority issues for names of %s only.", m.cfg.Zone)
 		}
-		return c
-	}
-	c.LastError = h.failure
-	switch own := h.facts.Load(); {
 	case h.lapsed.Load():
 		c.LastError = fmt.Sprintf("%s does not lead to this server any more, so no certificate is ordered for it.", name)
-		if own.current(now) {
-			c.State = sites.CertificateValid
-			m.fill(&c, own)
-			c.Renewal = time.Time{}
-		}
+		c.Renewal = time.Time{}
 	case own.current(now):
-		c.State = sites.CertificateValid
-		m.fill(&c, own)
-		if s := h.staple.Load(); h.failure == "" && s != nil && s.revoked && s.serial.Text(16) == own.serial {
-			c.LastError = fmt.Sprintf("The certificate authority has revoked the certificate of %s; another one is ordered.", name)
+		if h.failure == "" {
+			c.LastError = remark(h, own)
 		}
 	case h.failure != "":
 		c.State = sites.CertificateFailed
@@ -78,10 +78,25 @@ func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate 
 }
 
 // fill describes the certificate that serves.
-func (m *Manager) fill(c *sites.Certificate, f *facts) {
-	c.Authority, c.Names = m.authorities[f.ca].name, f.names
+func fill(c *sites.Certificate, f *facts) {
+	c.Authority, c.Names = f.authority, f.names
 	c.Issuer, c.Serial = f.issuer, f.serial
-	c.NotBefore, c.NotAfter, c.Renewal = f.notBefore, f.notAfter, f.renewal()
+	c.NotBefore, c.NotAfter = f.notBefore, f.notAfter
+	if !f.from.former() {
+		c.Renewal = f.renewal()
+	}
+}
+
+// remark says why the certificate of a host is to be replaced before its time, if it is.
+func remark(h *host, f *facts) string {
+	s := h.staple.Load()
+	switch {
+	case f.from.former():
+		return fmt.Sprintf("%s is not asked for certificates any more. This one serves until there is another.", f.authority)
+	case s != nil && s.revoked && s.serial.Text(16) == f.serial:
+		return fmt.Sprintf("The certificate authority has revoked the certificate of %s; another one is ordered.", h.name)
+	}
+	return ""
 }
 
 // Budget says how many first certificates CAs have issued in the last week for the registered domains of our hosts: for

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/certmagic"
@@ -27,7 +29,27 @@ var (
 type vault struct {
 	storage *storage
 	issuer  string // certmagic's key of the issuer
-	ca      int    // its place among the authorities
+	ca      int    // its place among the authorities, or notConfigured
+	name    string // of the CA for people; empty: what it issues says it
+}
+
+// notConfigured is the place of CAs of which an earlier configuration has had certificates. They are not asked for anything any more.
+const notConfigured = -1
+
+func (v vault) former() bool { return v.ca == notConfigured }
+
+// formerVaults finds the parts of the storage that hold certificates of other CAs than those.
+func (s *storage) formerVaults(ctx context.Context, configured []vault) (former []vault, err error) {
+	keys, err := s.List(ctx, path.Dir(certmagic.StorageKeys.CertsPrefix("any")), false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listing stored certificates: %w", err)
+	}
+	for _, key := range keys {
+		if !slices.ContainsFunc(configured, func(v vault) bool { return certmagic.StorageKeys.CertsPrefix(v.issuer) == key }) {
+			former = append(former, vault{storage: s, issuer: path.Base(key), ca: notConfigured})
+		}
+	}
+	return former, nil
 }
 
 // hosts lists the hosts that something is stored for.
@@ -69,31 +91,27 @@ func (v vault) load(ctx context.Context, host string) (*tls.Certificate, *facts,
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	renewal, err := renewalInfo(contents[2])
+	said, err := issuerData(contents[2])
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	f := newFacts(pair.Leaf, renewal)
-	f.ca = v.ca
+	f := newFacts(pair.Leaf, said.RenewalInfo)
+	f.from, f.authority = v, cmp.Or(v.name, authorityName(said.CA), v.issuer)
 	return &pair, f, nil
 }
 
-// renewalInfo takes the CA's advice on renewal out of certmagic's metadata; it is empty where the CA gives none.
-func renewalInfo(meta []byte) (acme.RenewalInfo, error) {
+// issuerData takes what is known from the CA, such as its advice on renewal, out of certmagic's metadata; it is empty for the internal CA's.
+func issuerData(meta []byte) (said acme.Certificate, err error) {
 	var resource certmagic.CertificateResource
 	if err := json.Unmarshal(meta, &resource); err != nil {
-		return acme.RenewalInfo{}, fmt.Errorf("decoding metadata: %w", err)
+		return said, fmt.Errorf("decoding metadata: %w", err)
 	}
-	var issued acme.Certificate
 	if len(resource.IssuerData) > 0 {
-		if err := json.Unmarshal(resource.IssuerData, &issued); err != nil {
-			return acme.RenewalInfo{}, fmt.Errorf("decoding issuer data: %w", err)
+		if err := json.Unmarshal(resource.IssuerData, &said); err != nil {
+			return said, fmt.Errorf("decoding issuer data: %w", err)
 		}
 	}
-	if issued.RenewalInfo == nil {
-		return acme.RenewalInfo{}, nil
-	}
-	return *issued.RenewalInfo, nil
+	return said, nil
 }
 
 // leaf reads only the certificate, with its chain as PEM, for when it is to be revoked. The error is fs.ErrNotExist
