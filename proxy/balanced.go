@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// introduce has a balancer's connection enter as its client's.
-func (e *entrance) introduce(conn net.Conn) {
+// introduced is a balancer's connection as its client's, or nil if the balancer does not say whose it is.
+func (e *entrance) introduced(conn net.Conn) net.Conn {
 	var client netip.AddrPort
 	err := e.within(conn, func() (err error) {
 		client, err = readAnnouncement(conn)
@@ -18,12 +18,12 @@ func (e *entrance) introduce(conn net.Conn) {
 			e.proxy.log.Warn("a load balancer's connection does not begin with a PROXY protocol header", "balancer", conn.RemoteAddr(), "error", err, "omitted", omitted)
 		}
 		_ = conn.Close()
-		return
+		return nil
 	}
 	if client.IsValid() {
-		conn = announcedConn{conn, net.TCPAddrFromAddrPort(client)}
+		return announcedConn{conn, net.TCPAddrFromAddrPort(client)}
 	}
-	e.enter(conn)
+	return conn
 }
 
 // announcedConn is a connection whose other end is the balancer's client.

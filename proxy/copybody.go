@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const bufferSize = 32 << 10
+const bufferSize = 64 << 10
 
 // buffers are what bodies pass through.
 type buffers struct{ pool sync.Pool }

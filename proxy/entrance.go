@@ -4,82 +4,115 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
-	"log"
 	"net"
 	"sync"
 	"time"
 )
 
-// entrance accepts connections that are ready for requests: a balancer has said whose they are, the gate has admitted them, TLS
-// is set up, and what they speak is HTTP/2 or strictly HTTP/1. A connection that takes its time over that holds up no other.
+// entrance accepts connections and makes them ready for requests: a balancer says whose they are, the gate admits them, and
+// TLS is set up. A connection that takes its time over that holds up no other.
 type entrance struct {
 	net.Listener
 	proxy  *Proxy
 	config *tls.Config // nil: without TLS
-	log    *log.Logger // of failed handshakes
+	// converse answers what comes on a connection until it ends. state is nil without TLS.
+	converse func(conn net.Conn, a *admission, state *tls.ConnectionState)
 
-	accepted chan acceptance
-	closed   context.Context
-	close    context.CancelFunc
-	working  sync.WaitGroup
+	handshakes sampler // of those that failed
+	failures   sampler // to accept
+
+	closed  context.Context
+	close   context.CancelFunc
+	working sync.WaitGroup // connections that are not ready
 }
 
-type acceptance struct {
-	conn net.Conn
-	err  error
-}
+type converse = func(net.Conn, *admission, *tls.ConnectionState)
 
-func (p *Proxy) entrance(l net.Listener, config *tls.Config, logger *log.Logger) *entrance {
-	e := &entrance{Listener: l, proxy: p, config: config, log: logger, accepted: make(chan acceptance)}
+func (p *Proxy) entrance(l net.Listener, config *tls.Config, then converse) *entrance {
+	e := &entrance{
+		Listener: l, proxy: p, config: config, converse: then,
+		handshakes: sampler{every: time.Second}, failures: sampler{every: 10 * time.Second},
+	}
 	e.closed, e.close = context.WithCancel(context.Background())
-	e.working.Go(e.run)
 	return e
 }
 
-func (e *entrance) Accept() (net.Conn, error) {
-	select {
-	case a := <-e.accepted:
-		return a.conn, a.err
-	case <-e.closed.Done():
-		return nil, net.ErrClosed
-	}
-}
-
-// Close returns when no connection is left that was not accepted.
-func (e *entrance) Close() error {
+// shut takes no more connections, and returns when none is left that is not ready.
+func (e *entrance) shut() {
 	e.close()
-	err := e.Listener.Close()
+	_ = e.Listener.Close() // which is all that can be done about it
 	e.working.Wait()
-	return err
 }
 
-func (e *entrance) run() {
-	for e.closed.Err() == nil {
+// run returns nil once the entrance is shut, or what the listener fails with for good.
+func (e *entrance) run() error {
+	var pause time.Duration
+	for {
 		conn, err := e.Listener.Accept()
 		switch {
+		case e.closed.Err() != nil:
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("serve on %s: %w", e.Addr(), err)
 		case err != nil:
-			e.hand(nil, err)
-		case e.proxy.balancers.contain(addrOf(conn.RemoteAddr())):
-			e.working.Go(func() { e.introduce(conn) })
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			e.failed(err)
+			e.rest(pause)
 		default:
-			e.enter(conn)
+			pause = 0
+			e.working.Add(1)
+			go e.receive(conn)
 		}
 	}
 }
 
-// hand gives a connection, or why there is none, to whoever accepts.
-func (e *entrance) hand(conn net.Conn, err error) {
+// failed logs that there are connections that cannot be accepted, such as for want of descriptors.
+func (e *entrance) failed(err error) {
+	if omitted, due := e.failures.due(time.Now()); due {
+		e.proxy.log.Error("connections cannot be accepted", "error", err, "omitted", omitted)
+	}
+}
+
+func (e *entrance) rest(pause time.Duration) {
 	select {
-	case e.accepted <- acceptance{conn, err}:
+	case <-time.After(pause):
 	case <-e.closed.Done():
-		if conn != nil {
-			_ = conn.Close()
-		}
 	}
 }
 
-// within has a step of limited time with a connection, which the listener's end ends, too.
+// receive makes a connection ready and serves it.
+func (e *entrance) receive(conn net.Conn) {
+	conn, a, state := e.ready(conn)
+	e.working.Done()
+	if conn != nil {
+		e.converse(conn, a, state)
+	}
+}
+
+// ready returns no connection where there is nothing to serve; it is closed then.
+func (e *entrance) ready(conn net.Conn) (net.Conn, *admission, *tls.ConnectionState) {
+	if e.proxy.balancers.contain(addrOf(conn.RemoteAddr())) {
+		if conn = e.introduced(conn); conn == nil {
+			return nil, nil, nil
+		}
+	}
+	c := e.proxy.gate.admit(&pacedConn{Conn: conn, stall: e.proxy.limits.stall}, time.Now())
+	switch {
+	case c == nil:
+		_ = conn.Close()
+		return nil, nil, nil
+	case e.config == nil:
+		return c, c.admission, nil
+	}
+	return e.secure(c)
+}
+
+// within has a step of limited time with a connection, which the entrance's end ends, too.
 func (e *entrance) within(conn net.Conn, step func() error) error {
 	defer context.AfterFunc(e.closed, func() { _ = conn.Close() })()
 	_ = conn.SetDeadline(time.Now().Add(e.proxy.limits.header)) // fails on no connection of TCP
@@ -88,37 +121,28 @@ func (e *entrance) within(conn net.Conn, step func() error) error {
 	return err
 }
 
-// enter has the gate admit a connection and the rest done beside others.
-func (e *entrance) enter(conn net.Conn) {
-	c := e.proxy.gate.admit(&pacedConn{Conn: conn, stall: e.proxy.limits.stall}, time.Now())
-	switch {
-	case c == nil:
-		_ = conn.Close()
-	case e.config == nil:
-		e.working.Go(func() { e.hand(&strictConn{Conn: c}, nil) })
-	default:
-		e.working.Go(func() { e.secure(c) })
-	}
-}
-
 // secure sets up TLS.
-func (e *entrance) secure(c *clientConn) {
-	conn := tls.Server(c, e.config)
+func (e *entrance) secure(c *clientConn) (net.Conn, *admission, *tls.ConnectionState) {
+	conn := secured(c, e.config)
 	ctx := withAdmission(e.closed, c.admission)
 	if err := e.within(conn, func() error { return conn.HandshakeContext(ctx) }); err != nil {
-		if e.closed.Err() == nil {
-			e.log.Printf("http: TLS handshake error from %s: %v", c.RemoteAddr(), err)
-		}
+		e.unsecured(c, err)
 		explainTLS(err)
 		_ = c.Close()
-		return
+		return nil, nil, nil
 	}
 	state := conn.ConnectionState()
-	if protocol := state.NegotiatedProtocol; protocol != "" && protocol != "http/1.1" {
-		e.hand(conn, nil) // net/http goes by the protocol
+	return conn, c.admission, &state
+}
+
+// unsecured notes a failed handshake, of which every scanner makes thousands.
+func (e *entrance) unsecured(c net.Conn, err error) {
+	if e.closed.Err() != nil {
 		return
 	}
-	e.hand(&strictConn{Conn: conn, tls: &state}, nil)
+	if omitted, due := e.handshakes.due(time.Now()); due {
+		e.proxy.log.Debug("TLS handshake failed", "client", c.RemoteAddr(), "error", err, "omitted", omitted)
+	}
 }
 
 // explainTLS tells a client that speaks HTTP on the port for HTTPS.

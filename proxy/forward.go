@@ -126,7 +126,10 @@ func (up *upstream) respond(w http.ResponseWriter, res *http.Response) {
 	dropHopByHop(res.Header)
 	h := w.Header()
 	for name, values := range res.Header {
-		h[name] = append(h[name], values...)
+		if own := h[name]; own != nil {
+			values = append(own[:len(own):len(own)], values...)
+		}
+		h[name] = values
 	}
 	announced := announce(h, res.Trailer)
 	w.WriteHeader(res.StatusCode)

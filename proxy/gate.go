@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net"
@@ -43,7 +42,6 @@ type admission struct {
 	shut    func()       // closes the connection
 	waiting atomic.Int64 // since when it waits for a request, in nanoseconds since 1970; 0: it serves one, or cannot be shut yet
 
-	tls  *tls.ConnectionState             // of HTTP/1, whose server does not see TLS; set before its first request
 	leaf atomic.Pointer[x509.Certificate] // that it got; nil for a session that was resumed
 }
 
@@ -175,32 +173,19 @@ func (g *gate) crowded(newcomers, many int) bool {
 	return g.count > g.most/2
 }
 
-// changed is the ConnState of both servers; it takes no lock.
+// changed is the State of the servers; it takes no lock.
 func (g *gate) changed(conn net.Conn, state http.ConnState) {
-	c := connOf(conn)
+	if over, ok := conn.(securedConn); ok {
+		conn = over.below.Conn
+	}
+	c, ok := conn.(*clientConn)
 	switch {
-	case c == nil:
+	case !ok:
 	case state == http.StateIdle:
 		c.wait()
 	case state == http.StateActive:
 		c.serve()
-	case state == http.StateHijacked:
-		if strict, ok := conn.(*strictConn); ok {
-			strict.off.Store(true)
-		}
 	}
-}
-
-// connOf is what the gate has admitted, whatever was put around it since; else nil.
-func connOf(conn net.Conn) *clientConn {
-	if strict, ok := conn.(*strictConn); ok {
-		conn = strict.Conn
-	}
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
-	}
-	c, _ := conn.(*clientConn)
-	return c
 }
 
 // clientOf is whom a connection counts for. What has no address of the Internet is one client, too.

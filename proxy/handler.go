@@ -10,9 +10,6 @@ import (
 
 // serveSecure answers a request that came over TLS. A gateway's client may have come to it without.
 func (p *Proxy) serveSecure(w http.ResponseWriter, r *http.Request) {
-	if a := admissionOf(r.Context()); r.TLS == nil && a != nil {
-		r.TLS = a.tls
-	}
 	came := p.identify(r)
 	if !came.secure {
 		p.toHTTPS(w, r)
@@ -31,6 +28,9 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, came arrival) {
 	}
 	host, ok := checkTarget(r)
 	switch {
+	case r.Method == http.MethodOptions && r.RequestURI == "*":
+		w.WriteHeader(http.StatusNoContent) // it asks whether the server is there (RFC 9110 section 9.3.7)
+		return
 	case !ok:
 		p.refuse(w, http.StatusBadRequest)
 		return
@@ -59,18 +59,10 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	came := p.identify(r)
 	switch {
 	case came.secure:
-		unhurried(w)
 		p.serve(w, r, came)
 	case !p.selfChecks.answer(w, r):
 		p.toHTTPS(w, r)
 	}
-}
-
-// unhurried lifts the deadlines of the plain server, which are for redirects. Serving has paces of its own.
-func unhurried(w http.ResponseWriter) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // both work on every connection of net/http
-	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // toHTTPS redirects to HTTPS, if that can have a certificate. CAs find their answers before that.

@@ -21,7 +21,7 @@ func paced(w http.ResponseWriter, r *http.Request, stall time.Duration) (_ http.
 		w, writes = paceWrites(w, stall)
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		w, r, reads = paceReads(w, r, stall)
+		r, reads = paceReads(w, r, stall)
 	}
 	return w, r, func() { reads(); writes() }
 }
@@ -34,7 +34,7 @@ func paceWrites(w http.ResponseWriter, stall time.Duration) (http.ResponseWriter
 	return &pacedWriter{ResponseWriter: w, control: control, dog: dog, stall: stall}, dog.retire
 }
 
-func paceReads(w http.ResponseWriter, r *http.Request, stall time.Duration) (http.ResponseWriter, *http.Request, func()) {
+func paceReads(w http.ResponseWriter, r *http.Request, stall time.Duration) (*http.Request, func()) {
 	control := http.NewResponseController(w)
 	body := &pacedBody{ReadCloser: r.Body, stall: stall, allowance: stall}
 	body.dog = &watchdog{bite: func(past time.Time) {
@@ -44,10 +44,7 @@ func paceReads(w http.ResponseWriter, r *http.Request, stall time.Duration) (htt
 	// The server looks at its own request's body when a response begins, so that must stay what it was.
 	replaced := *r
 	replaced.Body = body
-	if r.ProtoMajor == 1 {
-		w = &duplexWriter{ResponseWriter: w, body: body}
-	}
-	return w, &replaced, body.dog.retire
+	return &replaced, body.dog.retire
 }
 
 // watchdog interrupts one blocking call at a time by setting a deadline that has passed.
@@ -177,46 +174,3 @@ func (w *pacedWriter) FlushError() error {
 
 // Flush makes it an http.Flusher, which handlers may look for.
 func (w *pacedWriter) Flush() { _ = w.FlushError() }
-
-// duplexWriter is an HTTP/1.1 response to a request with a body. When it may begin before that body's end, the
-// connection is not used again: the server would take what is left of a malformed body for the next request.
-type duplexWriter struct {
-	http.ResponseWriter
-	body   *pacedBody
-	duplex bool
-	began  bool
-}
-
-func (w *duplexWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *duplexWriter) EnableFullDuplex() error {
-	w.duplex = true
-	return http.NewResponseController(w.ResponseWriter).EnableFullDuplex()
-}
-
-func (w *duplexWriter) WriteHeader(status int) {
-	if status >= http.StatusOK && !w.began {
-		w.began = true
-		if w.duplex && !w.body.ended.Load() {
-			w.Header().Set("Connection", "close")
-		}
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *duplexWriter) Write(buf []byte) (int, error) {
-	if !w.began {
-		w.WriteHeader(http.StatusOK)
-	}
-	return w.ResponseWriter.Write(buf)
-}
-
-func (w *duplexWriter) FlushError() error {
-	if !w.began {
-		w.WriteHeader(http.StatusOK)
-	}
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Flush makes it an http.Flusher, which handlers may look for.
-func (w *duplexWriter) Flush() { _ = w.FlushError() }

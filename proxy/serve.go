@@ -2,13 +2,15 @@ package proxy
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log"
+	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"berth/proxy/http1"
+	"berth/proxy/http2"
 )
 
 // Sockets are what a Proxy answers on.
@@ -25,20 +27,17 @@ func (p *Proxy) Serve(ctx context.Context, on Sockets) error {
 	base, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	defer p.relayHits()()
-	plain, secure, quic := p.plainServer(base), p.secureServer(base), p.quicServer(base)
+	s := p.servers(base)
 	p.offer = offerOf(on.QUIC)
 
 	failed := make(chan error, len(on.Plain)+len(on.Secure)+len(on.QUIC))
 	var accepting sync.WaitGroup
-	for _, l := range on.Plain {
-		accepting.Go(func() { failed <- serve(plain, p.entrance(l, nil, plain.ErrorLog)) })
-	}
-	config := p.secureTLS()
-	for _, l := range on.Secure {
-		accepting.Go(func() { failed <- serve(secure, p.entrance(l, config, secure.ErrorLog)) })
+	entrances := s.entrances(on)
+	for _, e := range entrances {
+		accepting.Go(func() { failed <- e.run() })
 	}
 	for _, socket := range on.QUIC {
-		accepting.Go(func() { failed <- quic.listen(socket, p.quicTLS()) })
+		accepting.Go(func() { failed <- s.quic.listen(socket, p.quicTLS()) })
 	}
 	tending, stopTending := context.WithCancel(base)
 	accepting.Go(func() { p.tickets.run(tending) })
@@ -50,41 +49,77 @@ func (p *Proxy) Serve(ctx context.Context, on Sockets) error {
 	case err = <-failed:
 	}
 	stopTending()
-	p.shutDown(ctx, abort, quic, plain, secure)
+	for _, e := range entrances {
+		e.shut()
+	}
+	s.shutDown(ctx, abort)
 	accepting.Wait()
 	return err
 }
 
-func serve(server *http.Server, l net.Listener) error {
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-	}
-	return nil
+// servers are those of each protocol.
+type servers struct {
+	proxy         *Proxy
+	base          context.Context // of all requests
+	plain, secure *http1.Server
+	http2         *http2.Server
+	quic          *quicServer
 }
 
-func (p *Proxy) shutDown(ctx context.Context, abort func(), quic *quicServer, servers ...*http.Server) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limits.shutdown)
+func (p *Proxy) servers(base context.Context) *servers {
+	return &servers{
+		proxy: p, base: base,
+		plain: p.http1Server(p.servePlain), secure: p.http1Server(p.serveSecure), http2: p.http2Server(), quic: p.quicServer(base),
+	}
+}
+
+func (s *servers) entrances(on Sockets) (all []*entrance) {
+	for _, l := range on.Plain {
+		all = append(all, s.proxy.entrance(l, nil, s.servePlain))
+	}
+	config := s.proxy.secureTLS()
+	for _, l := range on.Secure {
+		all = append(all, s.proxy.entrance(l, config, s.serveSecure))
+	}
+	return all
+}
+
+func (s *servers) servePlain(conn net.Conn, a *admission, _ *tls.ConnectionState) {
+	s.plain.Serve(withAdmission(s.base, a), conn, nil)
+}
+
+// serveSecure goes by what the client has chosen in the handshake.
+func (s *servers) serveSecure(conn net.Conn, a *admission, state *tls.ConnectionState) {
+	ctx := withAdmission(s.base, a)
+	switch state.NegotiatedProtocol {
+	case "h2":
+		s.http2.Serve(ctx, conn, state)
+	case "", "http/1.1":
+		s.secure.Serve(ctx, conn, state)
+	default:
+		_ = conn.Close() // a CA's validation by TLS-ALPN-01 is the handshake alone
+	}
+}
+
+func (s *servers) shutDown(ctx context.Context, abort func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.proxy.limits.shutdown)
 	defer cancel()
 	var closing sync.WaitGroup
-	stops := []func(context.Context) error{quic.shutDown}
-	for _, server := range servers {
-		stops = append(stops, server.Shutdown)
-	}
-	for _, stop := range stops {
+	for _, stop := range []func(context.Context) error{s.quic.shutDown, s.plain.Shutdown, s.secure.Shutdown, s.http2.Shutdown} {
 		closing.Go(func() {
 			if stop(ctx) != nil {
-				p.log.Warn("requests did not end in time and are cut off", "requests", p.requests.count())
+				s.proxy.log.Warn("requests did not end in time and are cut off", "requests", s.proxy.requests.count())
 			}
 		})
 	}
 	closing.Wait()
 	abort()
-	for _, server := range servers {
-		_ = server.Close() // the listeners are closed already; this is for the connections
-	}
-	p.cache.Close()
-	p.awaitHandlers(ctx)
-	quic.close()
+	s.plain.Close()
+	s.secure.Close()
+	s.http2.Close()
+	s.proxy.cache.Close()
+	s.proxy.awaitHandlers(ctx)
+	s.quic.close()
 }
 
 // awaitHandlers waits for what abort has told to end; a handler that does not listen cannot hold up the process.
@@ -96,52 +131,25 @@ func (p *Proxy) awaitHandlers(ctx context.Context) {
 	}
 }
 
-// frameSize is what a frame of HTTP/2 may hold: the least that there is, and what clients use. Each connection keeps as much.
-const frameSize = 16 << 10
-
-func (p *Proxy) secureServer(base context.Context) *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	return &http.Server{
-		Handler:           http.HandlerFunc(p.serveSecure),
-		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: p.limits.streams, MaxReadFrameSize: frameSize},
-		ReadHeaderTimeout: p.limits.header,
-		IdleTimeout:       p.limits.idle,
-		MaxHeaderBytes:    p.limits.headerBytes,
-		ConnState:         p.gate.changed,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnContext:       knownConn,
-		ErrorLog:          log.New(newServerLog(p.log), "", 0),
-	}
-}
-
-// plainServer mostly redirects, and nothing of that may take long; see unhurried for what else it does.
-func (p *Proxy) plainServer(base context.Context) *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Server{
-		Handler:        http.HandlerFunc(p.servePlain),
-		Protocols:      protocols,
-		ReadTimeout:    p.limits.header,
-		WriteTimeout:   p.limits.header,
-		IdleTimeout:    p.limits.idle,
+func (p *Proxy) http1Server(handler http.HandlerFunc) *http1.Server {
+	return &http1.Server{
+		Handler:        handler,
 		MaxHeaderBytes: p.limits.headerBytes,
-		ConnState:      p.gate.changed,
-		BaseContext:    func(net.Listener) context.Context { return base },
-		ErrorLog:       log.New(newServerLog(p.log), "", 0),
+		HeaderTimeout:  p.limits.header,
+		IdleTimeout:    p.limits.idle,
+		State:          p.gate.changed,
+		Log:            slog.NewLogLogger(p.log.Handler(), slog.LevelError),
 	}
 }
 
-// knownConn is a ConnContext of http.Server.
-func knownConn(ctx context.Context, conn net.Conn) context.Context {
-	c := connOf(conn)
-	if c == nil {
-		return ctx
+func (p *Proxy) http2Server() *http2.Server {
+	return &http2.Server{
+		Handler:        http.HandlerFunc(p.serveSecure),
+		MaxStreams:     uint32(p.limits.streams),
+		MaxHeaderBytes: p.limits.headerBytes,
+		HeaderTimeout:  p.limits.header,
+		IdleTimeout:    p.limits.idle,
+		State:          p.gate.changed,
+		Log:            slog.NewLogLogger(p.log.Handler(), slog.LevelError),
 	}
-	if strict, ok := conn.(*strictConn); ok {
-		c.tls = strict.tls
-	}
-	return withAdmission(ctx, c.admission)
 }

@@ -148,12 +148,14 @@ func TestTLSVersionsAndSuites(t *testing.T) {
 func TestFailedHandshakesDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		l := newServerLog(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		p := &Proxy{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		e := p.entrance(nil, nil, nil)
+		client, _ := net.Pipe()
 		for range 100 {
-			io.WriteString(l, "http: TLS handshake error from 192.0.2.1:1: EOF\n")
+			e.unsecured(client, io.EOF)
 		}
 		<-time.After(time.Second) // of the fake clock
-		io.WriteString(l, "http: TLS handshake error from 192.0.2.1:1: EOF\n")
+		e.unsecured(client, io.EOF)
 		if n := strings.Count(out.String(), "\n"); n != 2 || !strings.Contains(out.String(), "omitted=99") {
 			t.Errorf("%d lines: %s", n, out.String())
 		}

@@ -11,8 +11,8 @@ type body struct {
 	io.ReadCloser // framed
 	conn          *conn
 	sent          *sending
-	release       func() bool // of the request's context
-	last          bool        // the connection serves no further request
+	watch         watch
+	last          bool // the connection serves no further request
 	over          atomic.Bool
 }
 
@@ -39,7 +39,7 @@ func (b *body) finish(whole bool) {
 	if b.over.Swap(true) {
 		return
 	}
-	undisturbed := b.release()
+	undisturbed := b.watch.end()
 	if !whole || !undisturbed || b.last || b.conn.in.Buffered() > 0 {
 		b.conn.transport.drop(b.conn)
 		return
@@ -55,9 +55,9 @@ func (b *body) finish(whole bool) {
 
 // upgraded is the connection after a 101: bytes in both directions until one side closes.
 type upgraded struct {
-	conn    *conn
-	release func() bool
-	over    atomic.Bool
+	conn  *conn
+	watch watch
+	over  atomic.Bool
 }
 
 func (u *upgraded) Read(p []byte) (int, error)  { return u.conn.in.Read(p) }
@@ -74,7 +74,7 @@ func (u *upgraded) CloseWrite() error {
 
 func (u *upgraded) Close() error {
 	if !u.over.Swap(true) {
-		u.release()
+		u.watch.end()
 		u.conn.transport.drop(u.conn)
 	}
 	return nil

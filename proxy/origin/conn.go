@@ -18,6 +18,7 @@ type conn struct {
 	out       *bufio.Writer
 	limit     limitedReader
 	answered  bool      // the origin has sent something since the request began
+	until     time.Time // reads may wait, if that is a moment only; else zero
 	since     time.Time // idle; guarded by Transport.mu
 }
 
@@ -68,7 +69,7 @@ func (c *conn) alive() bool {
 		return true
 	}
 	raw, err := under.SyscallConn()
-	if err != nil {
+	if err != nil || c.unbound() != nil {
 		return false
 	}
 	open := false
@@ -85,28 +86,50 @@ func (c *conn) alive() bool {
 // of no further use.
 func (c *conn) exchange(req *http.Request, interim func(int, http.Header)) (*http.Response, error) {
 	c.answered = false
-	ctx := req.Context()
-	release := context.AfterFunc(ctx, c.interrupt)
+	c.limit.bounded, c.limit.left = true, c.transport.cfg.MaxHeaderBytes
+	w := watch{conn: c, ctx: req.Context()}
+	if hasBody(req) {
+		w.begin()
+	}
 	sent, err := c.send(req)
+	if err == nil && sent == nil {
+		err = w.first()
+	}
 	if err == nil {
 		var res *http.Response
-		if res, err = c.receive(req, sent, interim); err == nil {
-			c.attach(res, sent, release)
+		if res, err = c.receive(&w, req, sent, interim); err == nil {
+			c.attach(&w, res, sent)
 			return res, nil
 		}
 	}
-	release()
+	w.end()
 	return nil, err
 }
 
 // interrupt ends what reads from and writes to the connection now.
 func (c *conn) interrupt() { _ = c.SetDeadline(time.Unix(1, 0)) }
 
+// unbound lets reads wait for as long as it takes.
+func (c *conn) unbound() error {
+	c.until = time.Time{}
+	return c.SetReadDeadline(time.Time{})
+}
+
+// readWithin bounds how long reads may wait from now on. Where the bound is nearly that already it stays, which spares most
+// requests a timer.
+func (c *conn) readWithin(limit time.Duration) error {
+	until := time.Now().Add(limit)
+	if early := until.Sub(c.until); early >= 0 && early < limit/8 {
+		return nil
+	}
+	c.until = until
+	return c.SetReadDeadline(until)
+}
+
 const mostInterim = 8
 
 // receive reads responses up to the final one, and hands on those before it.
-func (c *conn) receive(req *http.Request, sent *sending, interim func(int, http.Header)) (*http.Response, error) {
-	c.limit.bounded, c.limit.left = true, c.transport.cfg.MaxHeaderBytes
+func (c *conn) receive(w *watch, req *http.Request, sent *sending, interim func(int, http.Header)) (*http.Response, error) {
 	for range mostInterim {
 		res, err := http.ReadResponse(c.in, req)
 		if err != nil {
@@ -117,10 +140,16 @@ func (c *conn) receive(req *http.Request, sent *sending, interim func(int, http.
 		}
 		if res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode >= http.StatusOK {
 			c.limit.bounded = false
-			return res, c.arrived(req.Context(), sent)
+			return res, c.arrived(w, res, sent)
 		}
 		if interim != nil {
 			interim(res.StatusCode, res.Header)
+		}
+		if sent == nil {
+			w.begin()
+			if err := c.await(w.ctx, c.transport.cfg.Response); err != nil {
+				return nil, err
+			}
 		}
 		if res.StatusCode == http.StatusContinue {
 			sent.proceed() // after the hand-over: where that tells the client, reading the body must not tell it again
@@ -129,21 +158,28 @@ func (c *conn) receive(req *http.Request, sent *sending, interim func(int, http.
 	return nil, errTooManyInterim
 }
 
-// arrived lifts the bound on the time until the response: its body may take as long as it needs.
-func (c *conn) arrived(ctx context.Context, sent *sending) error {
+// arrived lifts the bound on the time until the response: its body may take as long as it needs. One that is there already needs
+// nothing.
+func (c *conn) arrived(w *watch, res *http.Response, sent *sending) error {
 	sent.respond()
-	if err := c.SetReadDeadline(time.Time{}); err != nil {
+	if !w.begun && res.StatusCode != http.StatusSwitchingProtocols &&
+		(res.Body == http.NoBody || res.ContentLength >= 0 && res.ContentLength <= int64(c.in.Buffered())) {
+		return nil
+	}
+	w.begin()
+	if err := c.unbound(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
+	if w.ctx.Err() != nil {
 		c.interrupt() // its own interruption may have been lifted just now
 	}
 	return nil
 }
 
 // await bounds the time until the response, once the request is sent.
-func (c *conn) await(ctx context.Context) error {
-	err := c.SetReadDeadline(time.Now().Add(c.transport.cfg.Response))
+func (c *conn) await(ctx context.Context, limit time.Duration) error {
+	c.until = time.Time{}
+	err := c.SetReadDeadline(time.Now().Add(limit))
 	if ctx.Err() != nil {
 		c.interrupt()
 	}
@@ -151,12 +187,12 @@ func (c *conn) await(ctx context.Context) error {
 }
 
 // attach has the connection follow the response's body: with its end it is free for another request, or closed.
-func (c *conn) attach(res *http.Response, sent *sending, release func() bool) {
+func (c *conn) attach(w *watch, res *http.Response, sent *sending) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		res.Body = &upgraded{conn: c, release: release}
+		res.Body = &upgraded{conn: c, watch: *w}
 		return
 	}
-	b := &body{ReadCloser: res.Body, conn: c, sent: sent, release: release, last: res.Close || res.Request.Close}
+	b := &body{ReadCloser: res.Body, conn: c, sent: sent, watch: *w, last: res.Close || res.Request.Close}
 	if res.Body == http.NoBody {
 		b.finish(true)
 		return

@@ -36,10 +36,7 @@ func (c *conn) send(req *http.Request) (*sending, error) {
 	}
 	if !hasBody(req) {
 		closeBody(req)
-		if err := c.out.Flush(); err != nil {
-			return nil, err
-		}
-		return nil, c.await(req.Context())
+		return nil, c.out.Flush()
 	}
 	s := &sending{goAhead: make(chan struct{})}
 	go c.sendBody(req, s)
@@ -60,7 +57,7 @@ func (c *conn) sendBody(req *http.Request, s *sending) {
 	case err != nil && !s.responded:
 		c.interrupt() // there is nothing to wait for
 	case err == nil && !s.responded:
-		_ = c.await(req.Context())
+		_ = c.await(req.Context(), c.transport.cfg.Response)
 	}
 	s.mu.Unlock()
 	if then != nil {

@@ -45,7 +45,7 @@ func New(cfg Config) *Transport { return &Transport{cfg: cfg} }
 func (t *Transport) Do(req *http.Request, interim func(status int, header http.Header)) (*http.Response, error) {
 	ctx := req.Context()
 	for {
-		c, reused, err := t.take(ctx)
+		c, reused, err := t.take(ctx, !repeatable(req))
 		if err != nil {
 			closeBody(req)
 			return nil, err
@@ -88,23 +88,25 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// take returns a connection for one request, and whether it was used before.
-func (t *Transport) take(ctx context.Context) (c *conn, reused bool, err error) {
+// take returns a connection for one request, and whether it was used before. A kept one may be closed by now: careful is for
+// requests that cannot be sent again if it is.
+func (t *Transport) take(ctx context.Context, careful bool) (c *conn, reused bool, err error) {
 	for {
 		c, dial, wait := t.try()
-		switch {
-		case c != nil && c.alive():
-			return c, true, nil
-		case c != nil:
-			t.drop(c)
-		case dial:
-			c, err := t.dial(ctx)
-			return c, false, err
-		default:
-			if c, err = t.await(ctx, wait); c != nil || err != nil {
-				return c, true, err
+		if wait != nil {
+			if c, err = t.await(ctx, wait); err != nil {
+				return nil, false, err
 			}
+			dial = c == nil
 		}
+		switch {
+		case dial:
+			c, err = t.dial(ctx)
+			return c, false, err
+		case !careful || c.alive():
+			return c, true, nil
+		}
+		t.drop(c)
 	}
 }
 
@@ -137,7 +139,7 @@ func (t *Transport) dial(ctx context.Context) (*conn, error) {
 	return newConn(t, raw), nil
 }
 
-// await waits for a connection that is handed over, or for room, for which it returns nil.
+// await waits for a connection that is handed over, or for the right to dial one, for which it returns nil.
 func (t *Transport) await(ctx context.Context, w *waiter) (*conn, error) {
 	timer := time.NewTimer(t.cfg.Queue)
 	defer timer.Stop()
@@ -165,9 +167,7 @@ func (t *Transport) leave(w *waiter) {
 		t.keep(c)
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.waiting.hand(nil)
+	t.vacate()
 }
 
 // keep takes back a connection on which another request can be sent.
@@ -200,7 +200,7 @@ func (t *Transport) closeLocked(c *conn) {
 	t.vacateLocked()
 }
 
-// vacate notes that there is room for another connection.
+// vacate leaves the room of a connection to the one who has waited longest, if there is one.
 func (t *Transport) vacate() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -208,8 +208,9 @@ func (t *Transport) vacate() {
 }
 
 func (t *Transport) vacateLocked() {
-	t.open--
-	t.waiting.hand(nil)
+	if !t.waiting.hand(nil) {
+		t.open--
+	}
 }
 
 // expire closes what has been idle for too long. One timer serves all connections of the origin, and none runs while

@@ -7,7 +7,7 @@ type waiters struct{ queue list.List }
 
 // waiter is one request in the queue.
 type waiter struct {
-	turn  chan *conn // receives once: a connection, or nil where there is room for a new one
+	turn  chan *conn // receives once: a connection, or nil for the right to dial one
 	place *list.Element
 }
 

@@ -1,51 +1,16 @@
-package proxy
+package http1
 
 import (
 	"bytes"
-	"crypto/tls"
 	"errors"
-	"net"
 	"strconv"
 	"strings"
-	"sync/atomic"
+
+	"golang.org/x/net/http/httpguts"
 )
 
-// errUnclear is a request of HTTP/1 that others may take for another one, or for two. net/http answers it with a 400 and
-// closes the connection.
+// errUnclear is a request that others may take for another one, or for two.
 var errUnclear = errors.New("the request's framing is unclear")
-
-// strictConn is a connection of HTTP/1 that refuses what net/http is lenient about, since a gateway before berth or an
-// instance behind it may not be, or in another way (RFC 9112 sections 2.2, 5.2, 6.1 and 11.2): lines that end by LF alone,
-// folded lines, a Content-Length twice or beside Transfer-Encoding, and what is no chunk. It looks at the bytes as they
-// pass, and keeps none.
-type strictConn struct {
-	net.Conn
-	tls     *tls.ConnectionState // nil without TLS
-	framing framing
-	off     atomic.Bool // the connection speaks another protocol by now
-}
-
-func (c *strictConn) Read(b []byte) (int, error) {
-	if c.off.Load() {
-		return c.Conn.Read(b)
-	}
-	if c.framing.at == bad {
-		return 0, errUnclear // for good: a buffer may have kept the first one to itself
-	}
-	n, err := c.Conn.Read(b)
-	if n > 0 && !c.framing.follow(b[:n]) && !c.off.Load() {
-		return 0, errUnclear
-	}
-	return n, err
-}
-
-// CloseWrite is for net/http, which has the client read its last answer before it closes.
-func (c *strictConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
 
 // section is a part of a request.
 type section int
@@ -62,13 +27,17 @@ const (
 	bad
 )
 
-// framing follows where requests begin and end.
+// framing follows where requests begin and end as their bytes pass, of which it keeps none, and refuses what net/http's parser is
+// lenient about, since a gateway before berth or an instance behind it may not be, or in another way (RFC 9112 sections 2.2, 3.2,
+// 5.2, 6.1 and 11.2): lines that end by LF alone, folded lines, a Content-Length twice or beside Transfer-Encoding, what is no
+// chunk, and not exactly one Host.
 type framing struct {
 	at     section
 	left   uint64 // bytes of the body or chunk
 	line   line
 	old    bool // not HTTP/1.1: it knows no Transfer-Encoding
-	length int  // fields of this name
+	hosts  int  // fields of this name
+	length int  // likewise
 	coding int
 	other  bool   // it is another one than chunked
 	size   uint64 // that Content-Length says
@@ -143,10 +112,14 @@ func (f *framing) next(text, tail []byte, whole bool) section {
 
 // field looks at one of the header or the trailer.
 func (f *framing) field(text []byte, whole bool) section {
-	if initial := text[0] | 0x20; initial != 'c' && initial != 't' {
+	if initial := text[0] | 0x20; initial != 'c' && initial != 't' && initial != 'h' {
 		return f.at
 	}
 	name, value, _ := bytes.Cut(text, []byte(":"))
+	if bytes.EqualFold(name, []byte("Host")) {
+		f.hosts++
+		return f.at
+	}
 	length, coding := bytes.EqualFold(name, []byte("Content-Length")), bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	switch {
 	case !length && !coding:
@@ -158,7 +131,7 @@ func (f *framing) field(text []byte, whole bool) section {
 	if coding {
 		f.coding++
 		f.other = f.other || !bytes.EqualFold(value, []byte("chunked"))
-		if len(value) == 0 {
+		if len(value) == 0 || !httpguts.ValidHeaderFieldValue(string(value)) {
 			return bad
 		}
 		return header
@@ -174,7 +147,7 @@ func (f *framing) field(text []byte, whole bool) section {
 // content begins what follows the header.
 func (f *framing) content() section {
 	switch {
-	case f.length+f.coding > 1, f.coding > 0 && f.old:
+	case f.length+f.coding > 1, f.coding > 0 && f.old, f.hosts > 1, f.hosts == 0 && !f.old:
 		return bad
 	case f.other:
 		return lost // a 501

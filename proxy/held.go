@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+)
+
+// securedConn is a connection with TLS whose records can share a system call.
+type securedConn struct {
+	*tls.Conn
+	below *heldConn
+}
+
+// secured puts TLS on a connection.
+func secured(c *clientConn, config *tls.Config) securedConn {
+	below := &heldConn{Conn: c}
+	return securedConn{tls.Server(below, config), below}
+}
+
+// Hold keeps what is written until Release.
+func (c securedConn) Hold() { c.below.hold() }
+
+// Release sends what was kept, and reports the first error since Hold.
+func (c securedConn) Release() error { return c.below.release() }
+
+// mostHeld is how much a connection keeps before it sends it, in bytes: a system call for as much costs little beside its work.
+const mostHeld = 128 << 10
+
+// heldConn keeps what is written to it while it is held.
+type heldConn struct {
+	net.Conn
+
+	mu   sync.Mutex
+	held bool
+	kept *[]byte // nil: nothing
+	err  error
+}
+
+var keeps = sync.Pool{New: func() any { return new([]byte) }}
+
+func (c *heldConn) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+func (c *heldConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.held:
+		return c.Conn.Write(p)
+	case c.err != nil:
+		return 0, c.err
+	}
+	if c.kept == nil {
+		c.kept = keeps.Get().(*[]byte)
+	}
+	*c.kept = append(*c.kept, p...)
+	if len(*c.kept) >= mostHeld {
+		c.send()
+	}
+	return len(p), c.err
+}
+
+func (c *heldConn) send() {
+	if c.err == nil && len(*c.kept) > 0 {
+		_, c.err = c.Conn.Write(*c.kept)
+	}
+	*c.kept = (*c.kept)[:0]
+}
+
+func (c *heldConn) release() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = false
+	if c.kept != nil {
+		c.send()
+		keeps.Put(c.kept)
+		c.kept = nil
+	}
+	return c.err
+}
