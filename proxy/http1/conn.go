@@ -23,6 +23,8 @@ type conn struct {
 	cancel context.CancelFunc
 	source source
 	in     *bufio.Reader
+	out    output
+	header http.Header // of responses
 	phase  atomic.Int32
 
 	mu    sync.Mutex
@@ -42,7 +44,8 @@ const inBuffer = 4 << 10
 func newConn(ctx context.Context, s *Server, on net.Conn, state *tls.ConnectionState) *conn {
 	c := &conn{Conn: on, server: s, tls: state, remote: on.RemoteAddr().String()}
 	c.ctx, c.cancel = context.WithCancel(ctx)
-	c.source.conn = on
+	c.source.conn, c.out.to = on, on
+	c.header = make(http.Header)
 	c.in = bufio.NewReaderSize(&c.source, inBuffer)
 	return c
 }

@@ -29,7 +29,7 @@ type output struct {
 	buf   *buffer // nil while there is nothing in it
 	n     int
 	held  bool
-	dated bool // a handler has set a deadline for writes
+	dated atomic.Bool // a handler has set a deadline for writes
 	err   error
 }
 
@@ -98,7 +98,7 @@ func (o *output) end() {
 		buffers.Put(o.buf)
 		o.buf, o.n = nil, 0
 	}
-	if o.dated {
+	if o.dated.Swap(false) {
 		_ = o.to.SetWriteDeadline(time.Time{})
 	}
 }
@@ -160,10 +160,7 @@ func (o *output) chunk(size int) {
 	o.text("\r\n")
 }
 
-func (o *output) number(n int64, base int) {
-	var digits [20]byte
-	_ = o.write(strconv.AppendInt(digits[:0], n, base)) // it keeps its first error
-}
+func (o *output) number(n int64, base int) { o.text(strconv.FormatInt(n, base)) }
 
 // moment is the Date field of a second.
 type moment struct {

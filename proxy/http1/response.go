@@ -2,12 +2,14 @@ package http1
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,31 +18,33 @@ type response struct {
 	conn    *conn
 	request *http.Request
 	body    *requestBody // of the request; nil: it has none
-	life    *life
-	header  http.Header
+	life    life
+	header  http.Header // the connection's: it is used again for the next response
 
 	mu       sync.Mutex
 	status   int // 0 until it is said
 	begun    bool
-	out      *output
-	held     []byte // of the body, while its length is to be found out
-	length   int64  // of the body, as declared; below 0: not known
-	sent     int64  // bytes of the body that the handler has written
+	out      *output // likewise
+	held     []byte  // of the body, while its length is to be found out
+	length   int64   // of the body, as declared; below 0: not known
+	sent     int64   // bytes of the body that the handler has written
 	chunked  bool
 	last     bool // the connection ends with it
 	broken   error
 	trailers []string // that are announced
 
 	hijacked bool
+	over     atomic.Bool // what is written now would be the next response's
 }
 
-// commonFields is room for as many as most responses have: a map that grows costs more than one that is too large.
-const commonFields = 12
+// errOver is for handlers that go on writing after they have returned.
+var errOver = errors.New("the response is over")
 
 // respond has the handler answer. What panics is cut off.
 func (c *conn) respond(r *http.Request) *response {
-	w := &response{conn: c, header: make(http.Header, commonFields), length: -1, last: r.Close, out: &output{to: c.Conn}}
-	w.life = &life{Context: c.ctx, conn: c}
+	clear(c.header)
+	w := &response{conn: c, header: c.header, length: -1, last: r.Close, out: &c.out}
+	w.life.Context, w.life.conn = c.ctx, c
 	r.RemoteAddr, r.TLS = c.remote, c.tls
 	if r.Body != http.NoBody {
 		w.body = newRequestBody(w, r)
@@ -48,7 +52,7 @@ func (c *conn) respond(r *http.Request) *response {
 		r.Body = w.body
 		c.unbound()
 	}
-	w.request = r.WithContext(w.life)
+	w.request = r.WithContext(&w.life)
 	defer w.finish()
 	w.handle()
 	return w
@@ -83,7 +87,7 @@ func (w *response) writeHeader(status int) {
 	switch {
 	case status < 100 || status > 999:
 		panic("http1: invalid status " + strconv.Itoa(status))
-	case w.hijacked || w.status != 0:
+	case w.hijacked || w.over.Load() || w.status != 0:
 	case status < http.StatusOK && status != http.StatusSwitchingProtocols:
 		w.inform(status)
 	default:
@@ -115,7 +119,7 @@ func (w *response) inform(status int) {
 func (w *response) goAhead() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.status == 0 && !w.hijacked {
+	if w.status == 0 && !w.hijacked && !w.over.Load() {
 		w.out.text("HTTP/1.1 100 Continue\r\n\r\n")
 		w.fail(w.out.flush())
 	}
@@ -141,10 +145,12 @@ func (w *response) WriteString(text string) (int, error) {
 }
 
 func (w *response) write(p []byte) (int, error) {
-	if w.hijacked {
+	switch {
+	case w.hijacked:
 		return 0, http.ErrHijacked
-	}
-	if w.status == 0 {
+	case w.over.Load():
+		return 0, errOver
+	case w.status == 0:
 		w.writeHeader(http.StatusOK)
 	}
 	switch {
@@ -207,10 +213,12 @@ func (w *response) Flush() { _ = w.FlushError() }
 func (w *response) FlushError() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hijacked {
+	switch {
+	case w.hijacked:
 		return http.ErrHijacked
-	}
-	if w.status == 0 {
+	case w.over.Load():
+		return errOver
+	case w.status == 0:
 		w.writeHeader(http.StatusOK)
 	}
 	w.begin()
@@ -224,9 +232,10 @@ func (w *response) SetReadDeadline(t time.Time) error { return w.conn.readUntil(
 
 // SetWriteDeadline is for this response alone.
 func (w *response) SetWriteDeadline(t time.Time) error {
-	w.mu.Lock()
-	w.out.dated = true
-	w.mu.Unlock()
+	if w.over.Load() { // without the lock, which a write that it is to interrupt has
+		return errOver
+	}
+	w.out.dated.Store(true)
 	return w.conn.SetWriteDeadline(t)
 }
 
@@ -262,6 +271,7 @@ func (w *response) finish() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.over.Store(true)
 	if w.hijacked {
 		return
 	}

@@ -472,6 +472,31 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// What a handler writes after it has returned is not in the next answer.
+func TestNothingIsWrittenAfterTheResponse(t *testing.T) {
+	var former http.ResponseWriter
+	s := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		if former != nil {
+			if _, err := former.Write([]byte("former")); err == nil {
+				t.Error("a response that is over is written to")
+			}
+			former.WriteHeader(http.StatusTeapot)
+			if http.NewResponseController(former).Flush() == nil || http.NewResponseController(former).SetWriteDeadline(time.Time{}) == nil {
+				t.Error("a response that is over is flushed")
+			}
+		}
+		former = w
+		w.Header().Set("X-Once", "1")
+		io.WriteString(w, "mine")
+	})
+	const request = "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n"
+	for _, got := range ask(t, s.addr, request+request, 2, "GET") {
+		if got.status != http.StatusOK || got.body != "mine" || len(got.header) != 3 {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
 func TestStatesFollowTheRequests(t *testing.T) {
 	var mu sync.Mutex
 	var states []http.ConnState
