@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"dnsserver/lookup":     {"sites", "dnsserver/dnsclient"},
 	"proxy/accesslog":      {"sites"},
 	"proxy/analytics":      {"sites"},
-	"proxy":                {"sites", "proxy/origin", "proxy/cache"},
+	"proxy":                {"sites", "proxy/http1", "proxy/http2", "proxy/origin", "proxy/cache"},
 	"proxy/cache":          {"proxy/compress"},
 	"acme":                 {"sites"},
 	"panel":                {"sites", "templates", "panel/auth"},
@@ -51,7 +51,7 @@ var homes = map[string][]string{
 	"github.com/maypok86/otter":        {"proxy/cache"},
 	"github.com/klauspost/compress":    {"proxy/compress"},
 	"github.com/andybalholm/brotli":    {"proxy/compress"},
-	"net/http":                         {"cmd/berth", "panel", "panel/auth", "proxy", "proxy/origin", "proxy/cache", "proxy/compress", "proxy/http2", "acme", "sites/static", "sites/embedded", "sites/docker", "templates"},
+	"net/http":                         {"cmd/berth", "panel", "panel/auth", "proxy", "proxy/http1", "proxy/http2", "proxy/origin", "proxy/cache", "proxy/compress", "acme", "sites/static", "sites/embedded", "sites/docker", "templates"},
 }
 
 const moduleRoot = "../.."

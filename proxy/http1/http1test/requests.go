@@ -1,5 +1,5 @@
-// Package http1test has requests that servers of HTTP/1.1 read in different ways, for tests. All but those that are about the host
-// are for hello.berth.test.
+// Package http1test owns the requests that servers of HTTP/1.1 read in different ways, for tests. All but those that are about the
+// host are for hello.berth.test. It must not know any server; what it has is read only, and so safe for concurrent use.
 package http1test
 
 import "strings"
