@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -240,61 +239,5 @@ func TestNoRenegotiation(t *testing.T) {
 	}
 	if text := out.String(); !strings.Contains(text, "RENEGOTIATING") || !strings.Contains(text, "alert") {
 		t.Errorf("openssl says %s", text)
-	}
-}
-
-// What Go's HTTP/2 server does where h2spec expects something else: see lenient.
-func TestHTTP2BesidesTheSpec(t *testing.T) {
-	var reached atomic.Bool
-	e := startEdge(t, withPanel(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
-	for _, field := range [][2]string{{"connection", "keep-alive"}, {"upgrade", "h2c"}, {"transfer-encoding", "chunked"}, {"te", "gzip"}} {
-		a := e.attacker(t)
-		block := bytes.Clone(a.header("/"))
-		a.block.Reset()
-		_ = a.enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-		if err := a.framer.WriteHeaders(http2.HeadersFrameParam{
-			StreamID: 1, BlockFragment: append(block, a.block.Bytes()...), EndStream: true, EndHeaders: true,
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if status := a.status(t); status != "400" {
-			t.Errorf("%s: %s: got %s", field[0], field[1], status)
-		}
-	}
-	if reached.Load() {
-		t.Error("a malformed request was served")
-	}
-	a := e.attacker(t)
-	window := http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100}
-	if err := a.framer.WriteSettings(window, window); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		frame, err := a.framer.ReadFrame()
-		if err != nil {
-			t.Fatalf("a setting that is there twice: %v", err)
-		}
-		if away, ok := frame.(*http2.GoAwayFrame); ok {
-			if away.ErrCode != http2.ErrCodeProtocol {
-				t.Errorf("a setting that is there twice: %v", away)
-			}
-			return
-		}
-	}
-}
-
-// status reads the status of the first response.
-func (a *attacker) status(t *testing.T) string {
-	t.Helper()
-	a.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	a.SetReadDeadline(time.Now().Add(patience))
-	for {
-		frame, err := a.framer.ReadFrame()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if headers, ok := frame.(*http2.MetaHeadersFrame); ok {
-			return headers.PseudoValue("status")
-		}
 	}
 }

@@ -18,7 +18,21 @@ func secured(c *clientConn, config *tls.Config) securedConn {
 	return securedConn{tls.Server(below, config), below}
 }
 
-// Hold keeps what is written until Release.
+// Write has the records of a large p go out together.
+func (c securedConn) Write(p []byte) (int, error) {
+	const record = 16 << 10
+	if len(p) <= record {
+		return c.Conn.Write(p)
+	}
+	c.Hold()
+	n, err := c.Conn.Write(p)
+	if unsent := c.Release(); err == nil && unsent != nil {
+		return 0, unsent
+	}
+	return n, err
+}
+
+// Hold keeps what is written until it is released as often as it was held.
 func (c securedConn) Hold() { c.below.hold() }
 
 // Release sends what was kept, and reports the first error since Hold.
@@ -32,7 +46,7 @@ type heldConn struct {
 	net.Conn
 
 	mu   sync.Mutex
-	held bool
+	held int
 	kept *[]byte // nil: nothing
 	err  error
 }
@@ -42,14 +56,14 @@ var keeps = sync.Pool{New: func() any { return new([]byte) }}
 func (c *heldConn) hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = true
+	c.held++
 }
 
 func (c *heldConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.held:
+	case c.held == 0:
 		return c.Conn.Write(p)
 	case c.err != nil:
 		return 0, c.err
@@ -74,8 +88,8 @@ func (c *heldConn) send() {
 func (c *heldConn) release() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = false
-	if c.kept != nil {
+	c.held--
+	if c.held == 0 && c.kept != nil {
 		c.send()
 		keeps.Put(c.kept)
 		c.kept = nil
