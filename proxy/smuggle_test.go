@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"berth/proxy/http1/http1test"
 	"bufio"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+
+	"berth/proxy/http1/http1test"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"

@@ -1,13 +1,14 @@
 package http1
 
 import (
-	"berth/proxy/http1/http1test"
 	"bufio"
 	"bytes"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"testing"
+
+	"berth/proxy/http1/http1test"
 )
 
 // FuzzFraming compares with net/http: what both take for requests ends at the same bytes.
