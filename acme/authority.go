@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/caddyserver/certmagic"
 )
@@ -16,8 +17,9 @@ type authority struct {
 	vault    vault   // what it has issued
 	client   *client // the issuer; nil for the internal CA
 	magic    *certmagic.Config
-	cache    *certmagic.Cache // holds a certificate only while it is worked on; see Manager.obtain
-	internal *internalCA      // nil for others
+	cache    *certmagic.Cache         // holds a certificate only while it is worked on; see Manager.obtain
+	internal *internalCA              // nil for others
+	names    atomic.Pointer[[]string] // in CAA records; nil: not known yet
 }
 
 // issuer is what certmagic asks for certificates, and to end them.

@@ -23,11 +23,10 @@ var errNoAccount = errors.New("no account at the CA yet")
 // be, and whenever they are others: another account is registered when a CA has forgotten the old one. A CA that is not
 // known yet is left out until it is, for what may issue must not wait for what may not.
 func (m *Manager) restrict(ctx context.Context) {
-	names := make([][]string, len(m.authorities)) // nil: not asked, and not known from an earlier run
-	for i, a := range m.authorities {
-		names[i] = a.keptIdentities(ctx)
+	for _, a := range m.authorities {
+		a.names.Store(a.keptIdentities(ctx))
 	}
-	said, _ := m.say(ctx, names, nil) // what fails is said again
+	said, _ := m.say(ctx, nil) // what fails is said again
 	asked := make([]bool, len(m.authorities))
 	var (
 		err, unasked error
@@ -35,13 +34,13 @@ func (m *Manager) restrict(ctx context.Context) {
 	)
 	for pause := time.Second; ; {
 		if now := time.Now(); !now.Before(next) {
-			unasked = m.askIdentities(ctx, names, asked)
+			unasked = m.askIdentities(ctx, asked)
 			next, pause = now.Add(pause), min(2*pause, restrictEvery)
 			if unasked != nil {
 				next = later(next, m.awaited(asked))
 			}
 		}
-		said, err = m.say(ctx, names, said)
+		said, err = m.say(ctx, said)
 		wait := restrictEvery
 		if err = errors.Join(unasked, err); err != nil {
 			m.log.Debug("CAA records cannot be said yet, or not of all CAs", "err", err)
@@ -55,7 +54,7 @@ func (m *Manager) restrict(ctx context.Context) {
 
 // askIdentities asks the CAs that have not been asked yet. The second one is registered at before it is needed: its
 // account has to be in the DNS by then.
-func (m *Manager) askIdentities(ctx context.Context, names [][]string, asked []bool) error {
+func (m *Manager) askIdentities(ctx context.Context, asked []bool) error {
 	var failed error
 	for i, a := range m.authorities {
 		if asked[i] {
@@ -73,7 +72,8 @@ func (m *Manager) askIdentities(ctx context.Context, names [][]string, asked []b
 			failed = err
 			continue
 		}
-		names[i], asked[i] = found, true
+		a.names.Store(&found)
+		asked[i] = true
 	}
 	return failed
 }
@@ -109,13 +109,13 @@ func (m *Manager) await(ctx context.Context, wait time.Duration) bool {
 }
 
 // say calls cfg.Restrict unless that has been said, and returns what has been said now. It is an error if that lacks a CA.
-func (m *Manager) say(ctx context.Context, names [][]string, said []string) ([]string, error) {
+func (m *Manager) say(ctx context.Context, said []string) ([]string, error) {
 	var (
 		caa     []string
 		unknown error
 	)
 	for i, a := range m.authorities {
-		more, err := a.restriction(ctx, names[i])
+		more, err := a.restriction(ctx)
 		switch {
 		case err != nil && i == 0:
 			return said, err
@@ -135,11 +135,12 @@ func (m *Manager) say(ctx context.Context, names [][]string, said []string) ([]s
 
 // restriction is the CAA data (RFC 8659 section 4) by which the CA, under its names in CAA records, issues for this
 // installation's accounts alone and by DNS-01 alone (RFC 8657); nothing for a CA that has no such names.
-func (a *authority) restriction(ctx context.Context, names []string) ([]string, error) {
+func (a *authority) restriction(ctx context.Context) ([]string, error) {
 	accounts, err := a.accounts(ctx)
 	if err != nil {
 		return nil, err
 	}
+	names := a.identified()
 	var caa []string
 	for _, tag := range []string{"issue", "issuewild"} {
 		for _, name := range names {
@@ -186,18 +187,43 @@ func (a *authority) accounts(ctx context.Context) ([]string, error) {
 	return accounts, nil
 }
 
+// CAAIdentities are the names by which CAA records mean the CAs that certificates come from, those of the first choice first. There are
+// none as long as those of one CA are not known: nobody can say what it is not allowed then.
+func (m *Manager) CAAIdentities() []string {
+	var all []string
+	for _, a := range m.authorities {
+		names := a.identified()
+		if len(names) == 0 {
+			return nil
+		}
+		for _, name := range names {
+			all = append(all, strings.ToLower(name))
+		}
+	}
+	return all
+}
+
+// identified are the names by which CAA records mean the CA, as far as that is known.
+func (a *authority) identified() []string {
+	if names := a.names.Load(); names != nil {
+		return *names
+	}
+	return nil
+}
+
 // identitiesKey is where the CA's identities are kept, for starts at which the CA cannot be asked.
 func (a *authority) identitiesKey() string {
 	return path.Join("caa", certmagic.StorageKeys.Safe(a.issuer.IssuerKey())+".json")
 }
 
-// keptIdentities are those that the CA has told an earlier run, if any.
-func (a *authority) keptIdentities(ctx context.Context) (names []string) {
+// keptIdentities are those that the CA has told an earlier run, nil if none.
+func (a *authority) keptIdentities(ctx context.Context) *[]string {
+	var names []string
 	content, err := a.magic.Storage.Load(ctx, a.identitiesKey())
 	if err != nil || json.Unmarshal(content, &names) != nil {
 		return nil
 	}
-	return names
+	return &names
 }
 
 // identities asks the CA for the names by which CAA records mean it (RFC 8555 section 7.1.1), and keeps them.

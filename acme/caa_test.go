@@ -49,6 +49,9 @@ func TestCAANamesTheAccount(t *testing.T) {
 	m.zoneValid(t)
 	eventually(t, time.Minute, "the restriction is known", func() bool { return len(first.all()) > 0 })
 	m.stop()
+	if got := m.CAAIdentities(); !slices.Equal(got, []string{"pebble.letsencrypt.org"}) {
+		t.Errorf("in CAA records the CA is %q", got)
+	}
 	caa := first.all()[0]
 	if len(caa) != 2 || len(first.all()) != 1 {
 		t.Fatalf("CAA data %q", first.all())
@@ -66,8 +69,11 @@ func TestCAANamesTheAccount(t *testing.T) {
 	}
 	cfg.Restrict = second.add
 	cfg.CA.TrustedRoots = x509.NewCertPool() // the CA cannot be asked
-	run(t, cfg)
+	again := run(t, cfg)
 	eventually(t, time.Minute, "the restriction is known again", func() bool { return len(second.all()) > 0 })
+	if got := again.CAAIdentities(); !slices.Equal(got, m.CAAIdentities()) {
+		t.Errorf("after a restart the CA is %q in CAA records", got)
+	}
 	if !slices.Equal(second.all()[0], caa) {
 		t.Errorf("after a restart %q, before %q", second.all()[0], caa)
 	}
@@ -158,6 +164,9 @@ func TestSecondCAInTroubleIsLeftAlone(t *testing.T) {
 	m := run(t, Config{CA: at(first), Fallback: at(second), Challenges: zone, PerSite: true, Restrict: new(restrictions).add})
 	m.Apply(full())
 	m.zoneValid(t)
+	if got := m.CAAIdentities(); got != nil {
+		t.Errorf("nobody knows the second CA's names, but what must not issue is told by %q", got)
+	}
 	before := second.Requests()
 	began := time.Now()
 	for i := range 12 {

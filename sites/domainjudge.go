@@ -93,11 +93,12 @@ func missingProof(d Domain, v DomainView) string {
 
 // forbidden says that CAA records keep our authority from issuing, empty where they do not or nobody knows.
 func (w *domainWatch) forbidden(name string, v DomainView) string {
-	if len(w.authorities) == 0 || v.IssuersAt == "" {
+	if w.authorities == nil || v.IssuersAt == "" {
 		return ""
 	}
-	if slices.ContainsFunc(v.Issuers, func(issuer string) bool { return slices.Contains(w.authorities, issuer) }) {
+	ours := w.authorities()
+	if len(ours) == 0 || slices.ContainsFunc(v.Issuers, func(issuer string) bool { return slices.Contains(ours, issuer) }) {
 		return ""
 	}
-	return fmt.Sprintf("A CAA record at %s forbids the certificate that %s needs. Add one more there: CAA 0 issue %q.", v.IssuersAt, name, w.authorities[0])
+	return fmt.Sprintf("A CAA record at %s forbids the certificate that %s needs. Add one more there: CAA 0 issue %q.", v.IssuersAt, name, ours[0])
 }

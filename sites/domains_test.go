@@ -130,6 +130,27 @@ func TestWhatALookMeans(t *testing.T) {
 	}
 }
 
+// Whom CAA records let issue is judged once it is known by which names they mean the authorities.
+func TestCAAIsJudgedOnceTheAuthoritiesAreKnown(t *testing.T) {
+	b, w := bootDomains(t)
+	b.create("blog")
+	d := b.addDomain(b.ann, "blog", "example.com")
+	w.tell(d.Name, sites.DomainView{Addresses: []netip.Addr{ours}, Texts: []string{d.Token}, IssuersAt: "example.com", Issuers: []string{"second.example"}})
+	if d = b.check(b.ann, "blog", d.Name); d.State != sites.DomainWaiting {
+		t.Errorf("another authority alone may issue, and the domain is %s", d.State)
+	}
+	for _, cas := range [][]string{{"ca.example", "second.example"}, nil} { // a second one that may, and nobody known
+		w.set(func() { w.cas = cas })
+		if d = b.check(b.ann, "blog", d.Name); d.State != sites.DomainActive || d.Last.Warning != "" {
+			t.Errorf("with authorities %q the domain is %s: %s", cas, d.State, d.Last.Sentence)
+		}
+	}
+	w.set(func() { w.cas = []string{"ca.example"} })
+	if d = b.check(b.ann, "blog", d.Name); d.State != sites.DomainActive || d.Last.Warning == "" {
+		t.Errorf("in use, the domain that must not have a certificate is %s, with %q", d.State, d.Last.Warning)
+	}
+}
+
 func TestRecordsToEnter(t *testing.T) {
 	b, _ := bootDomains(t)
 	b.create("blog")

@@ -16,7 +16,7 @@ const looksAtOnce = 8
 type domainWatch struct {
 	look        DomainLook // nil: nobody looks
 	own         []netip.Addr
-	authorities []string
+	authorities func() []string // may be nil
 	interval    time.Duration
 	room        chan struct{}
 	wake        chan struct{}

@@ -21,6 +21,7 @@ type world struct {
 	reach  sites.Reach
 	asked  []netip.Addr // by Reach
 	ahead  time.Duration
+	cas    []string // names of the certificate authorities in CAA records
 }
 
 var (
@@ -53,6 +54,12 @@ func (w *world) Reach(_ context.Context, _ string, addr netip.Addr) sites.Reach 
 	return w.reach
 }
 
+func (w *world) authorities() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cas
+}
+
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,9 +82,9 @@ func points(addrs ...netip.Addr) sites.DomainView { return sites.DomainView{Addr
 // bootDomains boots in a world where nobody is told of any name. Nothing is looked at by itself but once, soon after it is added.
 func bootDomains(t *testing.T, configure ...func(*sites.Config)) (*berth, *world) {
 	t.Helper()
-	w := &world{views: map[string]sites.DomainView{}, reach: sites.ReachHere}
+	w := &world{views: map[string]sites.DomainView{}, reach: sites.ReachHere, cas: []string{"ca.example"}}
 	b := bootWith(t, t.TempDir(), newStage(), zone, func(cfg *sites.Config) {
-		cfg.Domains, cfg.Now, cfg.Addresses, cfg.Authorities = w, w.now, []netip.Addr{ours, ours6}, []string{"ca.example"}
+		cfg.Domains, cfg.Now, cfg.Addresses, cfg.Authorities = w, w.now, []netip.Addr{ours, ours6}, w.authorities
 		for _, fn := range configure {
 			fn(cfg)
 		}

@@ -41,9 +41,9 @@ type Config struct {
 
 	// Domains looks at custom domains; nil: nobody does, and only those in zones that are kept here become active.
 	Domains        DomainLook
-	Addresses      []netip.Addr  // that the world reaches this server at: custom domains must lead there
-	Authorities    []string      // names of the certificate authority in CAA records (RFC 8659); empty: such records are not looked at
-	DomainInterval time.Duration // between two looks at an active custom domain; default 6 h
+	Addresses      []netip.Addr    // that the world reaches this server at: custom domains must lead there
+	Authorities    func() []string // names of the certificate authorities in CAA records (RFC 8659), as far as they are known; may be nil
+	DomainInterval time.Duration   // between two looks at an active custom domain; default 6 h
 }
 
 // Service carries out the use cases.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -182,11 +183,26 @@ func TestADomainOfOnesOwn(t *testing.T) {
 	if d.State != "waiting" || d.Seen != www+" has no record yet." {
 		t.Errorf("without a record it is %+v", d)
 	}
+	eventually(t, time.Minute, "berth knows by which name CAA records mean the authority", func() error {
+		if found, _ := outside.resolve(testZone+".", dns.TypeCAA); len(found) == 0 {
+			return errors.New("its own zone has none")
+		}
+		return nil
+	})
 	p.kill()
 	p.start()
 	p.awaitReady()
 
+	outside.set(t, apex, `CAA 0 issue "other-ca.example"`)
 	outside.set(t, www, "CNAME hello."+testZone+".")
+	eventually(t, time.Minute, "the CAA record is in the way", func() error {
+		p.api(client, "GET", "/sites/hello/domains/"+www, nil, http.StatusOK, &d)
+		if !strings.Contains(d.Seen, `CAA 0 issue "pebble.letsencrypt.org"`) || d.State != "waiting" {
+			return fmt.Errorf("it is %+v", d)
+		}
+		return nil
+	})
+	outside.set(t, apex, `CAA 0 issue "other-ca.example"`, `CAA 0 issue "pebble.letsencrypt.org"`)
 	if d = p.awaitDomain(client, www, "active"); d.Warning != "" {
 		t.Errorf("berth does not find itself: %s", d.Warning)
 	}

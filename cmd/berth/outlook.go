@@ -28,12 +28,3 @@ func (o outlook) Look(ctx context.Context, name string) (sites.DomainView, error
 func (o outlook) Reach(ctx context.Context, name string, addr netip.Addr) sites.Reach {
 	return o.edge.Reach(ctx, name, addr)
 }
-
-// authorities are the names by which CAA records mean the certificate authority, where they are known beforehand.
-func (c *config) authorities() []string {
-	switch c.ACMECA {
-	case "letsencrypt", "letsencrypt-staging":
-		return []string{"letsencrypt.org"}
-	}
-	return nil
-}

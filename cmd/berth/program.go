@@ -175,7 +175,7 @@ func (p *program) buildService(ctx context.Context) error {
 
 		Domains:        outlook{p.cfg, p.edge},
 		Addresses:      slices.Concat(p.cfg.PublicIPv4, p.cfg.PublicIPv6),
-		Authorities:    p.cfg.authorities(),
+		Authorities:    p.certs.CAAIdentities,
 		DomainInterval: p.cfg.DomainInterval,
 	})
 	return err
