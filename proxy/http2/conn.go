@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,12 +87,22 @@ func (c *conn) serve() {
 	defer context.AfterFunc(c.base, c.cancelAll)()
 	c.startClock()
 	c.greet()
-	err := c.expectPreface()
-	for err == nil {
+	c.end(c.read())
+	c.jobs.Wait()
+}
+
+// read reads until the connection has ended. A fault of ours costs the connection and not the process.
+func (c *conn) read() (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.server.logf("http2: panic reading from %s: %v\n%s", c.remote, fault, debug.Stack())
+			err = http2.ConnectionError(http2.ErrCodeInternal)
+		}
+	}()
+	for err = c.expectPreface(); err == nil; {
 		err = c.readFrame()
 	}
-	c.end(err)
-	c.jobs.Wait()
+	return err
 }
 
 // greet tells the client what it may do.

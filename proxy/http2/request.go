@@ -61,8 +61,8 @@ func readTarget(fields []hpack.HeaderField) (t target, ok bool) {
 		default:
 			return t, false
 		}
-		if *to != "" || f.Value == "" {
-			return t, f.Name == ":authority" && *to == ""
+		if *to != "" || f.Value == "" && to != &t.authority {
+			return t, false
 		}
 		*to = f.Value
 	}

@@ -139,6 +139,8 @@ func TestMalformedRequestsAreReset(t *testing.T) {
 	const m, p, sc, a = ":method", ":path", ":scheme", ":authority"
 	c := s.dial(t)
 	for i, fields := range [][]string{
+		{a, ""},
+		{a, "", m, "GET"},
 		{m, "GET", p, "/"},
 		{m, "GET", sc, "https"},
 		{p, "/", sc, "https"},
