@@ -51,9 +51,9 @@ func BenchmarkEdge(b *testing.B) {
 		}
 	}
 	for _, version := range []string{"h1", "h2"} {
-		load.compare(b, version+"/", cached, nginx)
-		load.compare(b, version+"/", uncached, caddy)
-		load.compare(b, version+"/large.html", uncached, nginx)
+		load.compare(b, version, "/", cached, nginx)
+		load.compare(b, version, "/", uncached, caddy)
+		load.compare(b, version, "/large.html", uncached, nginx)
 	}
 }
 
@@ -264,10 +264,18 @@ func (l *edgeLoad) log(b *testing.B, key string) {
 	b.Logf("%-32s %6.1f µs of processor time per request, p99 %6.0f µs; rounds %.1f", key, middle(l.spent[key]), middle(l.slow[key]), l.spent[key])
 }
 
-func (l *edgeLoad) compare(b *testing.B, what string, of, to edgeServer) {
-	l.log(b, of.name+" "+what)
-	l.log(b, to.name+" "+what)
-	b.ReportMetric(middle(l.spent[of.name+" "+what])/middle(l.spent[to.name+" "+what]), "ratio-"+what+"-"+of.name+"/"+to.name)
+// compare reports two servers' figures and their ratio in a line of its own.
+func (l *edgeLoad) compare(b *testing.B, version, path string, of, to edgeServer) {
+	b.Run(version+path+" of "+of.name+" and "+to.name, func(b *testing.B) {
+		for _, s := range []edgeServer{of, to} {
+			key := s.name + " " + version + path
+			l.log(b, key)
+			b.ReportMetric(middle(l.spent[key]), "µs-cpu/req-"+s.name)
+			b.ReportMetric(middle(l.slow[key]), "µs-p99-"+s.name)
+		}
+		b.ReportMetric(middle(l.spent[of.name+" "+version+path])/middle(l.spent[to.name+" "+version+path]), "ratio")
+		b.ReportMetric(0, "ns/op") // which is nothing here
+	})
 }
 
 func middle(values []float64) float64 {
