@@ -173,6 +173,7 @@ func TestReplacementsAreBudgeted(t *testing.T) {
 	m := run(t, Config{CA: at(front), Challenges: zone})
 	m.zoneValid(t)
 	m.idle(t, testZone, "*."+testZone)
+	m.stapledSoon(t, testZone) // the next question waits
 	orders := front.Orders()
 	m.mu.Lock()
 	for range ratePerName.burst {
