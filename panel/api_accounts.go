@@ -54,6 +54,12 @@ func (q *quotaChange) applyTo(quota sites.Quota) sites.Quota {
 	return quota
 }
 
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
 // apiCreateAccount makes up a password where none is sent, and answers with it this once.
 func (p *Panel) apiCreateAccount(c echo.Context, actor sites.Actor, _ sites.Account) error {
 	in := struct {

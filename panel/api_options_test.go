@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -102,4 +103,41 @@ func TestPatchTakesEverythingAtOnce(t *testing.T) {
 	if left[0].Action != "site.update" || left[1].Action != "site.create" {
 		t.Errorf("events: %+v", left)
 	}
+}
+
+// TestPatchesDoNotUndoEachOther has one limit changed while a change of another is on its way: after the site was looked up, and
+// before what is to change was read.
+func TestPatchesDoNotUndoEachOther(t *testing.T) {
+	w := newWorld(t)
+	w.site("ann", "hello")
+	root := w.token("root")
+	const path = "/api/v1/sites/hello"
+	meanwhile := func() { w.call(root, http.MethodPatch, path, jsonType, `{"limits":{"memory_mb":99}}`) }
+	const change = `{"limits":{"pids":77}}`
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, w.server.URL+path, &eventfulReader{strings.NewReader(change), meanwhile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = int64(len(change))
+	r.Header = http.Header{"Authorization": {"Bearer " + root}, "Content-Type": {jsonType}, "Expect": {"100-continue"}}
+	a := w.do(w.waitingClient(), r)
+	for _, part := range []string{`"memory_mb":99`, `"pids":77`} {
+		if contains(t, "the limits", a.body, part); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+}
+
+// eventfulReader has something happen before it is read first.
+type eventfulReader struct {
+	io.Reader
+	before func()
+}
+
+func (r *eventfulReader) Read(b []byte) (int, error) {
+	if r.before != nil {
+		r.before()
+		r.before = nil
+	}
+	return r.Reader.Read(b)
 }

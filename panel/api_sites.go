@@ -56,12 +56,8 @@ func apiSitePath(name string) string { return pathAPI + "/sites/" + url.PathEsca
 // is left out of options and limits stays as it is.
 func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account) error {
 	var in struct {
-		Owner  *string `json:"owner"`
-		Limits *struct {
-			MemoryMB *int     `json:"memory_mb"`
-			CPUs     *float64 `json:"cpus"`
-			Pids     *int     `json:"pids"`
-		} `json:"limits"`
+		Owner      *string       `json:"owner"`
+		Limits     *limitsPatch  `json:"limits"`
 		Instances  *int          `json:"instances"`
 		HealthPath *string       `json:"health_path"`
 		Options    *optionsPatch `json:"options"`
@@ -75,11 +71,9 @@ func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account
 	}
 	update := sites.SiteUpdate{Owner: in.Owner, Instances: in.Instances, HealthPath: in.HealthPath}
 	if in.Limits != nil {
-		limits := site.Limits
-		set(&limits.MemoryMB, in.Limits.MemoryMB)
-		set(&limits.CPUs, in.Limits.CPUs)
-		set(&limits.Pids, in.Limits.Pids)
-		update.Limits = &limits
+		if update.Limits, err = in.Limits.update(); err != nil {
+			return err
+		}
 	}
 	if in.Options != nil {
 		if update.Options, err = in.Options.update(); err != nil {
@@ -95,10 +89,20 @@ func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account
 	return c.JSON(http.StatusOK, p.siteJSON(site))
 }
 
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
+// limitsPatch is what the API takes of a site's limits.
+type limitsPatch struct {
+	MemoryMB *int     `json:"memory_mb"`
+	CPUs     *float64 `json:"cpus"`
+	Pids     *int     `json:"pids"`
+}
+
+// update refuses a patch that names no limit.
+func (in limitsPatch) update() (*sites.LimitsUpdate, error) {
+	if in == (limitsPatch{}) {
+		return nil, sites.RefuseField(sites.ErrInvalid, "limits", "Name a limit to change: memory_mb, cpus or pids.")
 	}
+	u := sites.LimitsUpdate(in)
+	return &u, nil
 }
 
 func (p *Panel) apiDeleteSite(c echo.Context, actor sites.Actor, _ sites.Account) error {

@@ -50,6 +50,7 @@ func TestAPIScenarios(t *testing.T) {
 		{"ann", "GET", "/sites/new", "", "", 200, `"active_release":null`},
 		{"ann", "PATCH", "/sites/new", jsonType, `{"limits":{"memory_mb":64}}`, 403, "Only an admin"},
 		{"root", "PATCH", "/sites/new", jsonType, `{}`, 422, "limits or owner"},
+		{"root", "PATCH", "/sites/new", jsonType, `{"limits":{}}`, 422, "Name a limit"},
 		{"root", "PATCH", "/sites/new", jsonType, `{"limits":{"memory_mb":1}}`, 422, "Memory"},
 		{"root", "PATCH", "/sites/new", jsonType, `{"limits":{"memory_mb":99},"owner":"bob"}`, 200, `"memory_mb":99`},
 		{"ann", "GET", "/sites/new", "", "", 404, "no site"},

@@ -205,15 +205,20 @@ func TestWhoAsksBeforeSendingIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.site("ann", "big")
 	w.panel.cfg.MaxUpload = 1 << 20
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ExpectContinueTimeout: time.Hour}}
-	t.Cleanup(client.CloseIdleConnections)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/api/v1/sites/big/releases", unread{t})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.ContentLength = 2 << 20
 	r.Header = http.Header{"Authorization": {"Bearer " + w.token("ann")}, "Content-Type": {zipType}, "Expect": {"100-continue"}}
-	w.do(client, r).problem(t, 413, "larger than 1 MB")
+	w.do(w.waitingClient(), r).problem(t, 413, "larger than 1 MB")
+}
+
+// waitingClient sends what it has been asked to ask about (Expect) only once it may.
+func (w *world) waitingClient() *http.Client {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ExpectContinueTimeout: time.Hour}}
+	w.t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 func TestUploadThatBreaksOff(t *testing.T) {

@@ -176,7 +176,7 @@ func TestARestartReplacesOneByOne(t *testing.T) {
 			return err
 		},
 		"limits": func(b *berth) error {
-			_, err := b.UpdateSite(b.t.Context(), b.root, "hello", sites.SiteUpdate{Limits: &sites.Limits{MemoryMB: 99, CPUs: 1, Pids: 99}})
+			_, err := b.UpdateSite(b.t.Context(), b.root, "hello", sites.SiteUpdate{Limits: to(sites.Limits{MemoryMB: 99, CPUs: 1, Pids: 99})})
 			return err
 		},
 	} {

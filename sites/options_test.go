@@ -242,7 +242,7 @@ func TestAChangeOfAllKindsIsOne(t *testing.T) {
 	limits := sites.Limits{MemoryMB: 99, CPUs: 1, Pids: 99}
 	update := func(hsts sites.HSTS, instances int, owner string) sites.SiteUpdate {
 		return sites.SiteUpdate{
-			Limits: &limits, Instances: &instances, HealthPath: new("/up"), Owner: &owner,
+			Limits: to(limits), Instances: &instances, HealthPath: new("/up"), Owner: &owner,
 			Options: &sites.OptionsUpdate{HSTS: &hsts, Login: &sites.LoginUpdate{User: "guest", Password: "correct horse"}},
 		}
 	}

@@ -169,7 +169,7 @@ func TestEveryChangeHasAnEventAndRevisionsNeverGoBack(t *testing.T) {
 	}
 	limits := sites.Limits{MemoryMB: 128, CPUs: 1, Pids: 32}
 	bob := "bob"
-	if _, err := b.UpdateSite(t.Context(), b.root, "hello", sites.SiteUpdate{Limits: &limits, Owner: &bob}); err != nil {
+	if _, err := b.UpdateSite(t.Context(), b.root, "hello", sites.SiteUpdate{Limits: to(limits), Owner: &bob}); err != nil {
 		t.Fatal(err)
 	}
 	if st, err := b.Await(t.Context(), b.bob, "hello"); err != nil || len(st.Serving) != 1 || st.Serving[0].Limits != limits || st.OwnerName != "bob" {

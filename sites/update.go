@@ -9,11 +9,18 @@ import (
 
 // SiteUpdate holds what can be changed of a site; nil fields stay as they are. Limits and Owner are for admins.
 type SiteUpdate struct {
-	Limits     *Limits
+	Limits     *LimitsUpdate
 	Owner      *string
 	Instances  *int
 	HealthPath *string
 	Options    *OptionsUpdate
+}
+
+// LimitsUpdate holds what is to change of a site's limits; nil fields stay as they are.
+type LimitsUpdate struct {
+	MemoryMB *int
+	CPUs     *float64
+	Pids     *int
 }
 
 // UpdateSite changes how a site runs, how it answers or who owns it: all that is asked for, or nothing. Visitors meet new
@@ -33,24 +40,30 @@ func (s *Service) UpdateSite(ctx context.Context, actor Actor, name string, u Si
 			return SiteStatus{}, err
 		}
 	}
-	event := eventBy(actor, u.action(), site.Name, "")
+	event := eventBy(actor, "site.options", site.Name, "")
 	err = s.commit(ctx, event, func(e *edit) error {
-		if site, err = e.SiteByID(ctx, site.ID); err != nil {
+		before, err := readOwn(ctx, e, actor, site.ID)
+		if err != nil {
 			return err
 		}
-		if event.Detail, err = s.amend(ctx, e, &site, u, hash); err != nil {
+		if site, err = s.amended(ctx, e, actor, before, u, hash); err != nil {
 			return err
 		}
-		if event.Detail == "" {
+		running, answering := describeRunning(before, site, u.Owner), describeOptions(before.Options, site.Options)
+		if len(running)+len(answering) == 0 {
 			return errUnchanged
 		}
+		if len(running) > 0 {
+			event.Action = "site.update"
+		}
+		event.Detail = strings.Join(append(running, answering...), ", ")
 		e.touch(site.ID)
 		return e.UpdateSite(ctx, site)
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return SiteStatus{}, err
 	}
-	if u.beyondOptions() {
+	if event.Action == "site.update" {
 		s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
 	}
 	return s.Site(ctx, actor, name)
@@ -59,38 +72,34 @@ func (s *Service) UpdateSite(ctx context.Context, actor Actor, name string, u Si
 // errUnchanged ends a transaction that has nothing to write.
 var errUnchanged = errors.New("unchanged")
 
-// amend makes of the site what the update wants, and says for the audit log what that is.
-func (s *Service) amend(ctx context.Context, e *edit, site *Site, u SiteUpdate, hash string) (said string, err error) {
-	setIf(&site.Limits, u.Limits)
+// amended is the site as the update wants it.
+func (s *Service) amended(ctx context.Context, e *edit, actor Actor, site Site, u SiteUpdate, hash string) (Site, error) {
+	if err := s.mayUpdate(actor, site, u); err != nil {
+		return site, err
+	}
+	site.Limits = u.limits(site.Limits)
 	setIf(&site.Instances, u.Instances)
 	setIf(&site.HealthPath, u.HealthPath)
 	if u.Owner != nil {
-		if err := changeOwner(ctx, e, site, *u.Owner); err != nil {
-			return "", err
+		if err := changeOwner(ctx, e, &site, *u.Owner); err != nil {
+			return site, err
 		}
 	}
-	parts := u.describe()
-	if u.Options != nil {
-		before := site.Options
-		if err := s.setOptions(ctx, e, site, *u.Options, hash); err != nil {
-			return "", err
-		}
-		parts = append(parts, describeOptions(before, site.Options)...)
+	if u.Options == nil {
+		return site, nil
 	}
-	return strings.Join(parts, ", "), nil
+	err := s.setOptions(ctx, e, &site, *u.Options, hash)
+	return site, err
 }
 
-// beyondOptions reports whether the update is of more than how the site answers.
-func (u SiteUpdate) beyondOptions() bool {
-	u.Options = nil
-	return u != (SiteUpdate{})
-}
-
-func (u SiteUpdate) action() string {
-	if u.beyondOptions() {
-		return "site.update"
+// limits are those before with what the update has of them.
+func (u SiteUpdate) limits(limits Limits) Limits {
+	if u.Limits != nil {
+		setIf(&limits.MemoryMB, u.Limits.MemoryMB)
+		setIf(&limits.CPUs, u.Limits.CPUs)
+		setIf(&limits.Pids, u.Limits.Pids)
 	}
-	return "site.options"
+	return limits
 }
 
 func setIf[T any](to, from *T) {
@@ -99,12 +108,14 @@ func setIf[T any](to, from *T) {
 	}
 }
 
+// mayUpdate refuses what the actor may not do, and what nobody may. It is asked before passwords are hashed, which takes a while,
+// and again of the site as the transaction finds it.
 func (s *Service) mayUpdate(actor Actor, site Site, u SiteUpdate) error {
 	if (u.Limits != nil || u.Owner != nil) && !actor.Admin() {
 		return Refuse(ErrForbidden, "Only an admin can change a site's limits or owner.")
 	}
 	if u.Limits != nil {
-		if err := u.Limits.validate(); err != nil {
+		if err := u.limits(site.Limits).validate(); err != nil {
 			return err
 		}
 	}
@@ -186,21 +197,21 @@ func newOwner(ctx context.Context, r Reader, site Site, name string) (AccountID,
 	return account.ID, roomForSite(ctx, r, account.ID)
 }
 
-// describe says what the update is of beside options.
-func (u SiteUpdate) describe() (parts []string) {
-	if u.Limits != nil {
-		parts = append(parts, fmt.Sprintf("limits %d MiB, %g CPUs, %d processes", u.Limits.MemoryMB, u.Limits.CPUs, u.Limits.Pids))
+// describeRunning says for the audit log what differs between a site before and after an update, beside options.
+func describeRunning(before, after Site, owner *string) (said []string) {
+	if l := after.Limits; l != before.Limits {
+		said = append(said, fmt.Sprintf("limits %d MiB, %g CPUs, %d processes", l.MemoryMB, l.CPUs, l.Pids))
 	}
-	if u.Owner != nil {
-		parts = append(parts, "owner "+*u.Owner)
+	if after.Owner != before.Owner {
+		said = append(said, "owner "+strings.ToLower(*owner))
 	}
-	if u.Instances != nil {
-		parts = append(parts, plural(*u.Instances, "instance"))
+	if after.Instances != before.Instances {
+		said = append(said, plural(after.Instances, "instance"))
 	}
-	if u.HealthPath != nil {
-		parts = append(parts, "health path "+orDefault(*u.HealthPath, "/"))
+	if after.HealthPath != before.HealthPath {
+		said = append(said, "health path "+orDefault(after.HealthPath, "/"))
 	}
-	return parts
+	return said
 }
 
 func (l Limits) validate() error {

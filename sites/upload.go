@@ -59,7 +59,7 @@ func (s *Service) addRelease(ctx context.Context, actor Actor, site Site, m Mani
 	}
 	event := eventBy(actor, "release.upload", site.Name, "")
 	err = s.commit(ctx, event, func(e *edit) error {
-		site, err := readOwn(ctx, e, site.ID)
+		site, err := readOwn(ctx, e, actor, site.ID)
 		if err != nil {
 			return err
 		}
@@ -84,13 +84,19 @@ func (s *Service) addRelease(ctx context.Context, actor Actor, site Site, m Mani
 	return r, err
 }
 
-// readOwn reads a site again inside a transaction; one that was deleted meanwhile is refused as such.
-func readOwn(ctx context.Context, r SiteReader, id SiteID) (Site, error) {
+// readOwn reads a site again inside a transaction; one that was deleted or given to somebody else meanwhile is refused.
+func readOwn(ctx context.Context, r SiteReader, actor Actor, id SiteID) (Site, error) {
 	site, err := r.SiteByID(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return Site{}, Refuse(ErrNotFound, "The site was deleted meanwhile.")
+	switch {
+	case errors.Is(err, ErrNotFound):
+		err = Refuse(ErrNotFound, "The site was deleted meanwhile.")
+	case err == nil && !actor.Admin() && site.Owner != actor.ID:
+		err = Refuse(ErrNotFound, "The site was given to another account meanwhile.")
 	}
-	return site, err
+	if err != nil {
+		return Site{}, err
+	}
+	return site, nil
 }
 
 // insertNext inserts r under the site's next number. The newest release is never removed, so no number comes twice.
@@ -139,7 +145,7 @@ func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, caus
 	}
 	r := Release{Site: site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: actor.Name}
 	err := s.commit(ctx, eventBy(actor, "release.refuse", site.Name, r.Reason), func(e *edit) error {
-		site, err := readOwn(ctx, e, site.ID)
+		site, err := readOwn(ctx, e, actor, site.ID)
 		if err != nil {
 			return err
 		}
@@ -186,7 +192,7 @@ func (s *Service) Activate(ctx context.Context, actor Actor, name string, number
 	}
 	event := eventBy(actor, "release.activate", site.Name, fmt.Sprintf("release %d", number))
 	err = s.commit(ctx, event, func(e *edit) error {
-		site, err := readOwn(ctx, e, site.ID)
+		site, err := readOwn(ctx, e, actor, site.ID)
 		if err != nil {
 			return err
 		}
