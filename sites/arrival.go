@@ -3,8 +3,10 @@ package sites
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -52,7 +54,7 @@ func (s *Service) receive(ctx context.Context, actor Actor, site Site, archive i
 	arrival := &Arrival{done: make(chan struct{})}
 	s.conditions.beginUnpacking(site.ID)
 	if !s.work.start(func(ctx context.Context) { s.takeIn(ctx, arrival, actor, site, zip) }) {
-		s.conditions.endUnpacking(site.ID)
+		s.conditions.endUnpacking(site.ID, "")
 		return nil, errors.Join(Refuse(ErrNotReady, "The server is stopping. Upload again when it is back."), os.Remove(zip))
 	}
 	s.watchers.notify(site.Name)
@@ -62,18 +64,25 @@ func (s *Service) receive(ctx context.Context, actor Actor, site Site, archive i
 // takeIn makes an arrival a release. What no release tells is told by the site, if nobody has waited for it.
 func (s *Service) takeIn(ctx context.Context, arrival *Arrival, actor Actor, site Site, zip string) {
 	release, err := s.unpackArrival(ctx, actor, site, zip)
-	left, lost := arrival.finish(release, err), ""
-	if left && err != nil && release.Number == 0 && !errors.Is(err, ErrNotFound) {
-		lost = s.sentence(err)
-	}
-	s.conditions.setLost(site.ID, lost)
+	arrival.finish(release, err, func(left bool) {
+		lost := ""
+		if left && err != nil && release.Number == 0 && !errors.Is(err, ErrNotFound) {
+			lost = s.sentence(err)
+		}
+		s.conditions.endUnpacking(site.ID, lost)
+	})
 	s.watchers.notify(site.Name)
 }
 
-func (s *Service) unpackArrival(ctx context.Context, actor Actor, site Site, zip string) (Release, error) {
+// unpackArrival outlives a panic, as what answers requests does: the zip is a stranger's.
+func (s *Service) unpackArrival(ctx context.Context, actor Actor, site Site, zip string) (_ Release, err error) {
 	defer s.admission.leave(actor.ID)
-	defer s.conditions.endUnpacking(site.ID)
 	defer os.Remove(zip)
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("unpack: panic: %v\n%s", fault, debug.Stack())
+		}
+	}()
 	ctx, cancel := outliving(ctx, unpackGrace)
 	defer cancel()
 	return s.acceptUpload(ctx, actor, site, zip)
@@ -86,13 +95,13 @@ func outliving(ctx context.Context, grace time.Duration) (context.Context, conte
 	return longer, func() { stop(); cancel() }
 }
 
-// finish reports whether who has sent it waits no more.
-func (a *Arrival) finish(release Release, err error) (left bool) {
+// finish calls settle before anybody learns of the end, with whether who has sent it waits no more.
+func (a *Arrival) finish(release Release, err error, settle func(left bool)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.release, a.err = release, err
+	settle(a.left)
 	close(a.done)
-	return a.left
 }
 
 // Wait returns the release once it is recorded, or why there is none. When ctx is done before, it returns ctx's error, and

@@ -94,20 +94,13 @@ func (c *conditions) beginUnpacking(id SiteID) {
 	cond.unpacking, cond.lost = cond.unpacking+1, ""
 }
 
-func (c *conditions) endUnpacking(id SiteID) {
+// endUnpacking undoes beginUnpacking, with what is to be told of an upload that came to nothing.
+func (c *conditions) endUnpacking(id SiteID, lost string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cond := c.locked(id)
-	if cond.unpacking--; cond.silent() {
-		delete(c.sites, id)
-	}
-}
-
-func (c *conditions) setLost(id SiteID, sentence string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	cond := c.locked(id)
-	if cond.lost = sentence; cond.silent() {
+	cond.unpacking, cond.lost = cond.unpacking-1, lost
+	if cond.silent() {
 		delete(c.sites, id)
 	}
 }

@@ -302,3 +302,48 @@ func TestAStopWaitsForWhatHasArrived(t *testing.T) {
 	b = bootIn(t, b.dir, b.runtime, zone)
 	eventually(t, "a release serves", func() bool { return b.await("hello").Active > 0 }) // the second one, if it has arrived before the stop
 }
+
+// TestAnUploadIsForWhoeverOwnsTheSiteWhenItEnds has the site change hands while its former owner's zip is being unpacked.
+func TestAnUploadIsForWhoeverOwnsTheSiteWhenItEnds(t *testing.T) {
+	for what, then := range map[string]func(ctx context.Context, archive, dir string) (sites.Manifest, error){
+		"a good one": unpack,
+		"a bad one": func(context.Context, string, string) (sites.Manifest, error) {
+			return sites.Manifest{}, sites.Refuse(sites.ErrInvalid, "This is no zip.")
+		},
+	} {
+		b, hold := holdUnpacking(t, then)
+		b.create("hello")
+		b.receive("hello", "one")
+		if _, err := b.UpdateSite(t.Context(), b.root, "hello", sites.SiteUpdate{Owner: new("bob")}); err != nil {
+			t.Fatal(err)
+		}
+		close(hold)
+		eventually(t, "it is over", func() bool {
+			st, err := b.Site(t.Context(), b.bob, "hello")
+			return err == nil && !st.Unpacking
+		})
+		st, err := b.Site(t.Context(), b.bob, "hello")
+		if list, listErr := b.Releases(t.Context(), b.bob, "hello"); err != nil || listErr != nil || len(list) != 0 || st.Lost != "" {
+			t.Errorf("%s: the new owner has %+v of the former one's, and reads %q; %v, %v", what, list, st.Lost, err, listErr)
+		}
+	}
+}
+
+// TestAZipThatUnpackingCannotCopeWithEndsNothingElse has unpacking panic.
+func TestAZipThatUnpackingCannotCopeWithEndsNothingElse(t *testing.T) {
+	b, hold := holdUnpacking(t, func(context.Context, string, string) (sites.Manifest, error) { panic("no such case") })
+	close(hold)
+	b.create("hello")
+	for range 20 { // more than are admitted at a time
+		if _, err := b.Upload(t.Context(), b.ann, "hello", strings.NewReader("one")); err == nil || errors.Is(err, sites.ErrUnavailable) {
+			t.Fatalf("who waits gets %v", err)
+		}
+	}
+	if st := b.await("hello"); st.Unpacking || st.Latest != nil {
+		t.Errorf("%+v", st)
+	}
+	eventually(t, "nothing is left over", func() bool {
+		left, err := os.ReadDir(filepath.Join(b.dir, "uploads"))
+		return err == nil && len(left) == 0
+	})
+}
