@@ -8,7 +8,7 @@ import (
 
 // secureTLS is for HTTP/1.1 and 2.
 func (p *Proxy) secureTLS() *tls.Config {
-	// A CA that validates by TLS-ALPN-01 wants the handshake alone, and net/http closes a connection with such a protocol.
+	// A CA that validates by TLS-ALPN-01 wants the handshake alone; see serveSecure.
 	config := p.tlsConfig("h2", "http/1.1", "acme-tls/1")
 	config.MinVersion = tls.VersionTLS12
 	config.CipherSuites = []uint16{ // of TLS 1.2: forward secrecy and authenticated encryption only
