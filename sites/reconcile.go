@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -28,8 +29,10 @@ func (s *Service) requestReconcile() {
 
 func (s *Service) reconcileUntil(ctx context.Context) {
 	engineDown, published := false, time.Now()
+	settled := sync.OnceFunc(func() { close(s.settled) })
 	for {
 		err := s.reconcile(ctx)
+		settled()
 		if down := err != nil; down != engineDown && ctx.Err() == nil {
 			engineDown = down
 			s.logEngine(err)

@@ -81,6 +81,7 @@ type Service struct {
 	repairs    chan struct{} // room for the starts that reconciliation asks for
 	work       work
 	booted     chan struct{} // closed when the first full change has been applied
+	settled    chan struct{} // closed after the first reconciliation
 	wake       chan struct{} // asks for a reconciliation
 }
 
@@ -127,6 +128,7 @@ func New(cfg Config) (*Service, error) {
 		work:          newWork(),
 		wake:          make(chan struct{}, 1),
 		booted:        make(chan struct{}),
+		settled:       make(chan struct{}),
 	}, nil
 }
 
@@ -141,6 +143,9 @@ func orDefault[T comparable](value, fallback T) T {
 // Booted is closed when the first full change has been applied. Before that the servers know nothing, so they
 // should not answer yet.
 func (s *Service) Booted() <-chan struct{} { return s.booted }
+
+// Settled is closed when the runtime has been looked at for the first time after Booted, whatever came of it.
+func (s *Service) Settled() <-chan struct{} { return s.settled }
 
 // Ready reports whether Booted is closed.
 func (s *Service) Ready() bool {

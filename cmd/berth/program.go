@@ -234,7 +234,11 @@ func (p *program) run(ctx context.Context) error {
 		})
 	}
 	workers.Go(func() error {
-		debug.FreeOSMemory() // the boot's garbage: signing thousands of names leaves a lot of it
+		select {
+		case <-p.service.Settled():
+			debug.FreeOSMemory() // the boot's garbage: reading all sites and signing their names leaves a lot of it
+		case <-working.Done():
+		}
 		return nil
 	})
 	err := p.serve(serving)
