@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"berth/sites"
+	"berth/templates"
 
 	"github.com/labstack/echo/v4"
 )
@@ -201,6 +202,25 @@ func TestEveryChangeIsInTheAuditLog(t *testing.T) {
 	}
 	for route := range left {
 		t.Errorf("%s changes something and is not tested here", route)
+	}
+	w.tellsInWords()
+}
+
+// tellsInWords wants the page Activity to have a phrase for each action that is in the log.
+func (w *world) tellsInWords() {
+	w.t.Helper()
+	events, err := w.Events(w.t.Context(), w.actor("root"), sites.EventFilter{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := templates.Activity(templates.ActivityView{Events: activityRows(events)}).Render(w.t.Context(), &page); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range events {
+		if strings.Contains(page.String(), "</strong> "+e.Action) {
+			w.t.Errorf("the page has no words for %s", e.Action)
+		}
 	}
 }
 
