@@ -15,7 +15,7 @@ func TestFormsThatFillASite(t *testing.T) {
 	b := w.login("ann")
 	b.says(200, "logged in as ann")
 
-	b.open("/new")
+	contains(t, "the address to be", b.open("/new").Find(".preview").Text(), ".sites.test:8443")
 	b.submit("form[action='/new']", map[string]string{"name": "-bad"})
 	b.faults(422, "name", "begin or end with a hyphen")
 	if v := b.page.Find("#name").AttrOr("value", ""); v != "-bad" {

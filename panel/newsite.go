@@ -17,7 +17,7 @@ func (p *Panel) renderNewSite(c echo.Context, who visitor, status int, v templat
 	if v.Quota, err = p.quotaOf(c.Request().Context(), who.account); err != nil {
 		return err
 	}
-	v.Shell = p.shell(c, "New site", templates.SectionSites)
+	v.Shell, v.Port = p.shell(c, "New site", templates.SectionSites), p.port()
 	return p.render(c, status, templates.NewSite(v))
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -143,9 +142,12 @@ func (p *Panel) Close() { p.streams.close() }
 func (p *Panel) usualPort() bool { return p.cfg.HTTPSPort == 0 || p.cfg.HTTPSPort == 443 }
 
 // siteURL is where visitors find a host.
-func (p *Panel) siteURL(host string) string {
+func (p *Panel) siteURL(host string) string { return "https://" + host + p.port() }
+
+// port is what follows a host in addresses.
+func (p *Panel) port() string {
 	if p.usualPort() {
-		return "https://" + host
+		return ""
 	}
-	return "https://" + net.JoinHostPort(host, strconv.Itoa(p.cfg.HTTPSPort))
+	return ":" + strconv.Itoa(p.cfg.HTTPSPort)
 }

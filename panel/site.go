@@ -61,13 +61,14 @@ func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templat
 		Releases:    releaseRows(releases, site.Active),
 		Instances:   p.instanceRows(site),
 		Wanted:      p.wanted(site.Site),
-		MemoryMB:    site.Limits.MemoryMB,
-		CPUs:        site.Limits.CPUs,
 		CreatedAt:   site.CreatedAt,
 		Activity:    activityRows(events),
 		MaxBytes:    p.cfg.MaxUpload,
 		MaxUnpacked: p.cfg.MaxUnpacked,
 		MaxFiles:    p.cfg.MaxFiles,
+	}
+	if !p.service.InProcess() { // which has no bounds for one site
+		view.MemoryMB, view.CPUs = site.Limits.MemoryMB, site.Limits.CPUs
 	}
 	for _, h := range site.Hosts {
 		view.Certificates = append(view.Certificates, certificate(p.cfg.Certificates.Certificate(h.Name)))

@@ -50,7 +50,7 @@ func (v SettingsView) canonicalChoices() []choice {
 
 func (v SettingsView) canonicalHint() string {
 	if len(v.Hosts) < 2 {
-		return "The site has this address alone so far; the page Domains adds others."
+		return "The site has one address so far. Others are added on the page Domains."
 	}
 	return "The site’s other addresses lead to it, so that search engines and bookmarks know one."
 }

@@ -140,6 +140,7 @@ type QuotaUse struct {
 type NewSiteView struct {
 	Shell
 	Name   string // as typed
+	Port   string // what follows a site's name in its address, such as ":8443"; empty for the usual one
 	Faults Faults // by input name
 	Quota  QuotaUse
 }

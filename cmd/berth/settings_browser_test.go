@@ -155,6 +155,11 @@ func (v *settingsVisit) savesInstances() {
 	if site.Instances != 2 || site.HealthPath != "/about" {
 		v.t.Errorf("saved %+v", site)
 	}
+	overview := v.p.url("", "/sites/shop")
+	v.step("look at the site", overview, overview, "#site-aside")
+	if text := v.text("#site-aside"); strings.Contains(text, "of memory") {
+		v.t.Errorf("without containers the page tells of limits: %q", text)
+	}
 }
 
 // explainsWhatIsWrong has each section refuse something, beside an input that is right.
