@@ -2,10 +2,10 @@ package origin
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -17,9 +17,15 @@ type conn struct {
 	in        *bufio.Reader
 	out       *bufio.Writer
 	limit     limitedReader
-	answered  bool      // the origin has sent something since the request began
-	until     time.Time // reads may wait, if that is a moment only; else zero
-	since     time.Time // idle; guarded by Transport.mu
+	answered  bool        // the origin has sent something since the request began
+	until     time.Time   // reads may wait, if that is a moment only; else zero
+	writable  time.Time   // writes may wait
+	cut       atomic.Bool // it was interrupted, for good
+	since     time.Time   // idle; guarded by Transport.mu
+
+	socket syscall.RawConn // nil: there is none to look at
+	look   func(fd uintptr)
+	silent bool // what look has found
 }
 
 const (
@@ -31,7 +37,11 @@ func newConn(t *Transport, raw net.Conn) *conn {
 	c := &conn{Conn: raw, transport: t}
 	c.limit = limitedReader{conn: c}
 	c.in = bufio.NewReaderSize(&c.limit, inBuffer)
-	c.out = bufio.NewWriterSize(raw, outBuffer)
+	c.out = bufio.NewWriterSize(c, outBuffer)
+	if under, ok := raw.(syscall.Conn); ok {
+		c.socket, _ = under.SyscallConn() // else it is used unseen
+	}
+	c.look = c.peek
 	return c
 }
 
@@ -61,25 +71,31 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// alive reports whether a kept connection is still open and silent. It looks without waiting: an origin that closes a
-// connection while it is idle has told so by now.
+// alive reports whether a kept connection is still open and silent. It looks without waiting. An origin that closes a connection
+// while it is idle has told so by now; what it has sent beyond its last response must not pass for the next one.
 func (c *conn) alive() bool {
-	under, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return true
+	return c.socket == nil || c.socket.Control(c.look) == nil && c.silent
+}
+
+func (c *conn) peek(fd uintptr) {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	c.silent = err == syscall.EAGAIN
+}
+
+// Write bounds how long the origin may take over what it is sent: at least half as long as it may take to answer. The deadline is
+// set now and then only, which spares most requests a timer.
+func (c *conn) Write(p []byte) (int, error) {
+	limit := c.transport.cfg.Response
+	if now := time.Now(); c.writable.Sub(now) < limit/2 {
+		c.writable = now.Add(limit)
+		err := c.SetWriteDeadline(c.writable)
+		c.stayCut()
+		if err != nil {
+			return 0, err
+		}
 	}
-	raw, err := under.SyscallConn()
-	if err != nil || c.unbound() != nil {
-		return false
-	}
-	open := false
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		open = errors.Is(err, syscall.EAGAIN)
-		return true
-	})
-	return err == nil && open
+	return c.Conn.Write(p)
 }
 
 // exchange sends the request and returns the response as soon as its header is there. After an error the connection is
@@ -90,6 +106,7 @@ func (c *conn) exchange(req *http.Request, interim func(int, http.Header)) (*htt
 	w := watch{conn: c, ctx: req.Context()}
 	if hasBody(req) {
 		w.begin()
+		_ = c.unbound() // fails on a closed connection, as what follows does
 	}
 	sent, err := c.send(req)
 	if err == nil && sent == nil {
@@ -106,13 +123,36 @@ func (c *conn) exchange(req *http.Request, interim func(int, http.Header)) (*htt
 	return nil, err
 }
 
-// interrupt ends what reads from and writes to the connection now.
-func (c *conn) interrupt() { _ = c.SetDeadline(time.Unix(1, 0)) }
+// interrupt ends what reads from and writes to the connection, from now on.
+func (c *conn) interrupt() {
+	c.cut.Store(true)
+	_ = c.SetDeadline(time.Unix(1, 0)) // fails on a closed connection, which nobody waits for
+}
+
+// stayCut is for when a deadline was set that may have lifted an interruption.
+func (c *conn) stayCut() {
+	if c.cut.Load() {
+		c.interrupt()
+	}
+}
+
+// readBy has reads wait until then at most; the zero time: for as long as it takes.
+func (c *conn) readBy(deadline time.Time) error {
+	err := c.SetReadDeadline(deadline)
+	c.stayCut()
+	return err
+}
 
 // unbound lets reads wait for as long as it takes.
 func (c *conn) unbound() error {
 	c.until = time.Time{}
-	return c.SetReadDeadline(time.Time{})
+	return c.readBy(time.Time{})
+}
+
+// await bounds the time until the response, once the request is sent.
+func (c *conn) await(limit time.Duration) error {
+	c.until = time.Time{}
+	return c.readBy(time.Now().Add(limit))
 }
 
 // readWithin bounds how long reads may wait from now on. Where the bound is nearly that already it stays, which spares most
@@ -123,7 +163,7 @@ func (c *conn) readWithin(limit time.Duration) error {
 		return nil
 	}
 	c.until = until
-	return c.SetReadDeadline(until)
+	return c.readBy(until)
 }
 
 const mostInterim = 8
@@ -147,7 +187,7 @@ func (c *conn) receive(w *watch, req *http.Request, sent *sending, interim func(
 		}
 		if sent == nil {
 			w.begin()
-			if err := c.await(w.ctx, c.transport.cfg.Response); err != nil {
+			if err := c.await(c.transport.cfg.Response); err != nil {
 				return nil, err
 			}
 		}
@@ -167,23 +207,7 @@ func (c *conn) arrived(w *watch, res *http.Response, sent *sending) error {
 		return nil
 	}
 	w.begin()
-	if err := c.unbound(); err != nil {
-		return err
-	}
-	if w.ctx.Err() != nil {
-		c.interrupt() // its own interruption may have been lifted just now
-	}
-	return nil
-}
-
-// await bounds the time until the response, once the request is sent.
-func (c *conn) await(ctx context.Context, limit time.Duration) error {
-	c.until = time.Time{}
-	err := c.SetReadDeadline(time.Now().Add(limit))
-	if ctx.Err() != nil {
-		c.interrupt()
-	}
-	return err
+	return c.unbound()
 }
 
 // attach has the connection follow the response's body: with its end it is free for another request, or closed.
@@ -192,7 +216,7 @@ func (c *conn) attach(w *watch, res *http.Response, sent *sending) {
 		res.Body = &upgraded{conn: c, watch: *w}
 		return
 	}
-	b := &body{ReadCloser: res.Body, conn: c, sent: sent, watch: *w, last: res.Close || res.Request.Close}
+	b := &body{ReadCloser: res.Body, conn: c, sent: sent, watch: *w, last: res.Close}
 	if res.Body == http.NoBody {
 		b.finish(true)
 		return

@@ -450,6 +450,22 @@ func TestShortBodyIsNoWholeRequest(t *testing.T) {
 	}
 }
 
+func TestLongBodyIsNoSecondRequest(t *testing.T) {
+	got := make(chan string, 1)
+	rt := to(t, scripted(t, func(_ net.Conn, in *bufio.Reader) {
+		text, _ := io.ReadAll(in)
+		got <- string(text)
+	}))
+	r := request(t, "POST", "/", io.MultiReader(strings.NewReader("body"), strings.NewReader("GET / HTTP/1.1\r\n\r\n")))
+	r.ContentLength = 4
+	if _, err := rt.Do(r, nil); !errors.Is(err, errLength) {
+		t.Errorf("sent: %v", err)
+	}
+	if text := <-got; strings.Contains(text, "GET") {
+		t.Errorf("the origin got %q", text)
+	}
+}
+
 func TestForbiddenBytesAreNotSent(t *testing.T) {
 	rt := to(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("was sent") }))
 	r := request(t, "GET", "/", nil)
@@ -474,6 +490,150 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 		t.Error("the connection is still open")
 	}
 }
+
+// An origin that refuses a body and resets the connection is heard all the same.
+func TestLastWordOfAnOriginThatTakesNoMore(t *testing.T) {
+	addr := scripted(t, func(conn net.Conn, in *bufio.Reader) {
+		readHead(in)
+		io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+	})
+	rt := to(t, "", func(c *Config) {
+		c.Dial = func(context.Context) (net.Conn, error) {
+			conn, err := net.Dial("tcp", addr)
+			return &slowReader{Conn: conn, failed: make(chan struct{})}, err
+		}
+	})
+	r := request(t, "POST", "/", zeros{})
+	r.ContentLength = 1 << 40
+	res, err := rt.Do(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(res.Body); res.StatusCode != 413 || string(got) != "no" || err != nil {
+		t.Errorf("got %d %q, %v", res.StatusCode, got, err)
+	}
+}
+
+// slowReader reads only once a write has failed.
+type slowReader struct {
+	net.Conn
+	once   sync.Once
+	failed chan struct{}
+}
+
+func (c *slowReader) Read(p []byte) (int, error) {
+	<-c.failed
+	return c.Conn.Read(p)
+}
+
+func (c *slowReader) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.once.Do(func() { close(c.failed) })
+	}
+	return n, err
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// What an origin sends beyond a response is not the answer to the next request.
+func TestNothingPassesForTheNextResponse(t *testing.T) {
+	const poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+	answered := make(chan struct{})
+	rt := to(t, scripted(t, func(conn net.Conn, in *bufio.Reader) {
+		for {
+			head, err := readHead(in)
+			if err != nil {
+				return
+			}
+			method, _, _ := strings.Cut(head, " ")
+			switch method {
+			case "HEAD": // answered like a GET
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\n")
+				<-answered
+				io.WriteString(conn, poison)
+			case "OPTIONS": // more than it says, and more than fits into a buffer
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"+strings.Repeat("x", 20_000))
+				<-answered
+				io.WriteString(conn, poison)
+			default:
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		}
+	}))
+	for _, method := range []string{"HEAD", "OPTIONS"} {
+		read(t, rt, request(t, method, "/", nil))
+		answered <- struct{}{}
+		await(t, "the rest is there", func() bool {
+			rt.mu.Lock()
+			defer rt.mu.Unlock()
+			return !rt.idle[0].alive()
+		})
+		if _, got := read(t, rt, request(t, "GET", "/", nil)); got != "ok" {
+			t.Errorf("after %s: got %q", method, got)
+		}
+	}
+}
+
+// A client that wants no second answer on its connection has no say in the origin's.
+func TestClientsConnectionsAreNotTheOrigins(t *testing.T) {
+	rt := to(t, serve(t, func(http.ResponseWriter, *http.Request) {}))
+	for range 3 {
+		r := request(t, "GET", "/", nil)
+		r.Close = true
+		read(t, rt, r)
+	}
+	if n := rt.dials.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
+func TestOriginThatDoesNotRead(t *testing.T) {
+	ended := make(chan struct{})
+	rt := to(t, scripted(t, func(net.Conn, *bufio.Reader) { <-ended }), func(c *Config) { c.Response = 50 * time.Millisecond })
+	defer close(ended)
+	large := request(t, "GET", "/", nil)
+	large.Header.Set("X", strings.Repeat("x", 32<<20)) // more than all buffers on the way hold
+	upload := request(t, "POST", "/", zeros{})
+	upload.ContentLength = 1 << 40
+	for _, r := range []*http.Request{large, upload} {
+		var timeout net.Error
+		if _, err := rt.Do(r, nil); !errors.As(err, &timeout) || !timeout.Timeout() {
+			t.Errorf("%s: %v", r.Method, err)
+		}
+	}
+	await(t, "no connection is left", func() bool { return rt.connections() == 0 })
+}
+
+// A trailer has what was announced and may be there.
+func TestTrailersAreChosen(t *testing.T) {
+	rt := to(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, r.Trailer, r.Host, r.ContentLength)
+	}))
+	r := request(t, "POST", "/", nil)
+	r.ContentLength = -1
+	r.Trailer = http.Header{"X-Sum": nil, "Host": nil, "Content-Length": nil, "Authorization": nil, "Cookie": nil, "Upgrade": nil, "A B": nil}
+	r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
+		for name := range r.Trailer {
+			r.Trailer[name] = []string{"1"}
+		}
+		r.Trailer["X-Other"] = []string{"1"}
+		return 0, io.EOF
+	}))
+	if _, got := read(t, rt, r); got != "map[X-Sum:[1]]origin.test-1" {
+		t.Errorf("got %s", got)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // Many requests of all kinds at once: each gets its own answer.
 func TestSideBySide(t *testing.T) {

@@ -2,7 +2,6 @@ package origin
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httputil"
@@ -10,12 +9,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // sending is a request's body on its way, in a goroutine of its own: the origin may answer before it has come whole. A nil
 // sending is that of a request without a body.
 type sending struct {
-	goAhead chan struct{} // closed by the origin's 100 (Continue)
+	goAhead  chan struct{} // closed by the origin's 100 (Continue)
+	trailers []string      // that are announced
 
 	mu        sync.Mutex
 	proceeded bool
@@ -28,9 +30,13 @@ type sending struct {
 // continueTimeout is how long a body is held back for a 100 (Continue): RFC 9110 section 10.1.1 wants it bounded.
 const continueTimeout = time.Second
 
+// lastWord is how long an origin that takes no more of a body is heard: it may have said why.
+const lastWord = time.Second
+
 // send writes the request. The body, if there is one, is still on its way when it returns.
 func (c *conn) send(req *http.Request) (*sending, error) {
-	if err := c.writeHead(req); err != nil {
+	trailers := announced(req)
+	if err := c.writeHead(req, trailers); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -38,7 +44,7 @@ func (c *conn) send(req *http.Request) (*sending, error) {
 		closeBody(req)
 		return nil, c.out.Flush()
 	}
-	s := &sending{goAhead: make(chan struct{})}
+	s := &sending{goAhead: make(chan struct{}), trailers: trailers}
 	go c.sendBody(req, s)
 	return s, nil
 }
@@ -47,17 +53,20 @@ func (c *conn) send(req *http.Request) (*sending, error) {
 func (c *conn) sendBody(req *http.Request, s *sending) {
 	err := c.awaitGoAhead(req, s)
 	if err == nil {
-		err = c.writeBody(req)
+		err = c.writeBody(req, s.trailers)
 	}
 	closeBody(req)
 	s.mu.Lock()
 	s.over, s.err = true, err
 	then := s.then
 	switch {
-	case err != nil && !s.responded:
-		c.interrupt() // there is nothing to wait for
-	case err == nil && !s.responded:
-		_ = c.await(req.Context(), c.transport.cfg.Response)
+	case s.responded:
+	case err != nil && c.out.Flush() == nil:
+		c.interrupt() // the client has failed, and there is nothing to wait for
+	case err != nil:
+		_ = c.await(min(lastWord, c.transport.cfg.Response))
+	default:
+		_ = c.await(c.transport.cfg.Response)
 	}
 	s.mu.Unlock()
 	if then != nil {
@@ -86,21 +95,33 @@ func (c *conn) awaitGoAhead(req *http.Request, s *sending) error {
 	return nil
 }
 
-// writeBody flushes whatever has come, since the origin may answer to parts.
-func (c *conn) writeBody(req *http.Request) error {
-	var to io.Writer = c.out
-	var chunks io.WriteCloser
-	left := req.ContentLength
-	if left <= 0 {
-		chunks = httputil.NewChunkedWriter(c.out)
-		to = chunks
+// buffers are what bodies pass through.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+func (c *conn) writeBody(req *http.Request, trailers []string) error {
+	if req.ContentLength > 0 {
+		to := &exact{c.out, req.ContentLength}
+		if err := c.pass(to, req.Body); err != nil {
+			return err
+		}
+		if to.left > 0 {
+			return errLength
+		}
+		return nil
 	}
-	buf := make([]byte, min(32<<10, max(left, 512)))
-	if left <= 0 {
-		buf = make([]byte, 32<<10)
+	chunks := httputil.NewChunkedWriter(c.out)
+	if err := c.pass(chunks, req.Body); err != nil {
+		return err
 	}
+	return c.endChunks(req, chunks, trailers)
+}
+
+// pass flushes whatever has come, since the origin may answer to parts.
+func (c *conn) pass(to io.Writer, from io.Reader) error {
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
 	for {
-		n, err := req.Body.Read(buf)
+		n, err := from.Read(buf[:])
 		if n > 0 {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return err
@@ -108,30 +129,43 @@ func (c *conn) writeBody(req *http.Request) error {
 			if err := c.out.Flush(); err != nil {
 				return err
 			}
-			left -= int64(n)
 		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+		switch err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
 			return err
 		}
 	}
-	switch {
-	case chunks != nil:
-		return c.endChunks(req, chunks)
-	case left != 0:
-		return fmt.Errorf("the body has %d bytes more or less than its Content-Length", left)
-	}
-	return nil
 }
 
-func (c *conn) endChunks(req *http.Request, chunks io.Closer) error {
+var errLength = errors.New("the body has more or less bytes than its Content-Length says")
+
+// exact takes so many bytes: the origin would read more as another request.
+type exact struct {
+	to   io.Writer
+	left int64
+}
+
+func (e *exact) Write(p []byte) (int, error) {
+	if e.left -= int64(len(p)); e.left < 0 {
+		return 0, errLength
+	}
+	return e.to.Write(p)
+}
+
+func (c *conn) endChunks(req *http.Request, chunks io.Closer, trailers []string) error {
 	if err := chunks.Close(); err != nil {
 		return err
 	}
-	if err := req.Trailer.Write(c.out); err != nil {
-		return err
+	for _, name := range trailers {
+		for _, value := range req.Trailer[name] {
+			if !clean(value) {
+				return errForbiddenByte
+			}
+			writeField(c.out, name, value)
+		}
 	}
 	if _, err := c.out.WriteString("\r\n"); err != nil {
 		return err
@@ -204,7 +238,7 @@ func (s *sending) fault(err error) error {
 var errForbiddenByte = errors.New("the request has a byte that must not be sent where it is")
 
 // writeHead writes the request's line and header. The framing is this package's: what the header says of it is left out.
-func (c *conn) writeHead(req *http.Request) error {
+func (c *conn) writeHead(req *http.Request, trailers []string) error {
 	host := req.Host
 	if host == "" {
 		host = req.URL.Host
@@ -234,7 +268,7 @@ func (c *conn) writeHead(req *http.Request) error {
 			writeField(w, name, value)
 		}
 	}
-	c.writeFraming(req)
+	c.writeFraming(req, trailers)
 	_, err := w.WriteString("\r\n") // reports the first error of all
 	return err
 }
@@ -248,7 +282,7 @@ func framing(name string) bool {
 	return false
 }
 
-func (c *conn) writeFraming(req *http.Request) {
+func (c *conn) writeFraming(req *http.Request, trailers []string) {
 	switch {
 	case !hasBody(req):
 		if req.Method == http.MethodPost || req.Method == http.MethodPut || req.Method == http.MethodPatch {
@@ -258,14 +292,24 @@ func (c *conn) writeFraming(req *http.Request) {
 		writeField(c.out, "Content-Length", strconv.FormatInt(req.ContentLength, 10))
 	default:
 		writeField(c.out, "Transfer-Encoding", "chunked")
-		if len(req.Trailer) > 0 {
-			names := make([]string, 0, len(req.Trailer))
-			for name := range req.Trailer {
-				names = append(names, name)
-			}
-			writeField(c.out, "Trailer", strings.Join(names, ", "))
+		if len(trailers) > 0 {
+			writeField(c.out, "Trailer", strings.Join(trailers, ", "))
 		}
 	}
+}
+
+// announced are the names of the fields that follow the body. The client's others are left out, and so are those that frame, route
+// or authenticate a request: there are origins that take them for the header's (RFC 9110 section 6.5.1).
+func announced(req *http.Request) (names []string) {
+	for name := range req.Trailer {
+		switch {
+		case !httpguts.ValidHeaderFieldName(name), !httpguts.ValidTrailerHeader(name):
+		case name == "Cookie", name == "Upgrade":
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func writeField(w io.StringWriter, name, value string) {

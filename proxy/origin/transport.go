@@ -45,7 +45,7 @@ func New(cfg Config) *Transport { return &Transport{cfg: cfg} }
 func (t *Transport) Do(req *http.Request, interim func(status int, header http.Header)) (*http.Response, error) {
 	ctx := req.Context()
 	for {
-		c, reused, err := t.take(ctx, !repeatable(req))
+		c, reused, err := t.take(ctx)
 		if err != nil {
 			closeBody(req)
 			return nil, err
@@ -88,9 +88,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// take returns a connection for one request, and whether it was used before. A kept one may be closed by now: careful is for
-// requests that cannot be sent again if it is.
-func (t *Transport) take(ctx context.Context, careful bool) (c *conn, reused bool, err error) {
+// take returns a connection for one request, and whether it was used before.
+func (t *Transport) take(ctx context.Context) (c *conn, reused bool, err error) {
 	for {
 		c, dial, wait := t.try()
 		if wait != nil {
@@ -103,7 +102,7 @@ func (t *Transport) take(ctx context.Context, careful bool) (c *conn, reused boo
 		case dial:
 			c, err = t.dial(ctx)
 			return c, false, err
-		case !careful || c.alive():
+		case c.alive():
 			return c, true, nil
 		}
 		t.drop(c)

@@ -47,5 +47,5 @@ func (w *watch) first() error {
 		}
 	}
 	w.begin()
-	return c.await(w.ctx, limit-time.Since(begin))
+	return c.await(limit - time.Since(begin))
 }
