@@ -43,6 +43,7 @@ func (p *Proxy) identify(r *http.Request) arrival {
 		came.secure = forwardedSecure(r.Header["X-Forwarded-Proto"], came.secure)
 	}
 	dropForged(r.Header)
+	dropForged(r.Trailer) // what it will have: only what is announced goes on
 	dropUpgrade(r.Header)
 	dropListed(r.Header)
 	return came

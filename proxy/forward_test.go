@@ -73,6 +73,34 @@ func TestForwardedHeaders(t *testing.T) {
 	})
 }
 
+// There are instances that take trailer fields for those of the header.
+func TestForgedTrailers(t *testing.T) {
+	var got atomic.Pointer[http.Header]
+	e := startEdge(t)
+	e.publish(site("hello", startInstance(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		got.Store(&r.Trailer)
+	}).addr))
+	raw(t, e.dialTLS(t), "POST / HTTP/1.1", "Host: hello.berth.test", "Transfer-Encoding: chunked",
+		"Trailer: X-Sum, X-Forwarded-For, X-Real-Ip, Host, Authorization, Cookie", "", "1", "x", "0",
+		"X-Sum: 42", "X-Forwarded-For: 203.0.113.9", "X-Real-Ip: 203.0.113.9", "X_Real_IP: 203.0.113.9", "Host: evil.test",
+		"Authorization: evil", "Cookie: evil", "Connection: evil", "Upgrade: evil", "X Evil: evil", "X-Other: evil")
+	if h := *got.Load(); len(h) != 1 || h.Get("X-Sum") != "42" {
+		t.Errorf("over HTTP/1.1 the instance got %v", h)
+	}
+	everyVersion(t, e, func(t *testing.T, c *http.Client) {
+		r := request(t, http.MethodPost, "https://hello.berth.test/", "body")
+		r.ContentLength = -1
+		r.Trailer = http.Header{"X-Sum": {"42"}, "X-Forwarded-For": {"203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"}}
+		do(t, c, r)
+		h := *got.Load()
+		delete(h, "X-Sum") // quic-go announces and does not send it
+		if len(h) > 0 {
+			t.Errorf("the instance got %v", h)
+		}
+	})
+}
+
 func TestForgedCostsNothing(t *testing.T) {
 	h := http.Header{"Content-Type": nil, "X-Requested-With": nil, "X-" + strings.Repeat("Long-", 20): nil, "": nil}
 	if n := testing.AllocsPerRun(100, func() { dropForged(h) }); n != 0 || len(h) != 4 {
