@@ -194,18 +194,24 @@ func (v *settingsVisit) explainsWhatIsWrong() {
 	v.wants("after all that", "/", http.StatusOK, "home")
 }
 
-// keepsWhatIsNotSavedYet types into several sections before it saves one of them, which goes wrong at first.
+// keepsWhatIsNotSavedYet types into several sections, has one refused, saves another, and then that one.
 func (v *settingsVisit) keepsWhatIsNotSavedYet() {
 	v.t.Helper()
 	send := click(section("limits") + " button[type=submit]")
 	v.step("save one of several", v.path(), v.path(), "#connections-fault",
-		set("allow", "192.0.2.7"), set("hsts", "subdomains"), set("connections", "many"), send)
-	if err := chromedp.Run(v.ctx, set("connections", "60"), send, chromedp.WaitVisible(".notice-ok", chromedp.ByQuery)); err != nil {
+		set("allow", "192.0.2.7"), set("trailing_slash", "add"), set("connections", "many"), send)
+	other := click(section("https") + " button[type=submit]")
+	if err := chromedp.Run(v.ctx, set("hsts", "subdomains"), other, chromedp.WaitVisible(".notice-ok", chromedp.ByQuery)); err != nil {
+		v.t.Fatalf("save another section: %v%s", err, v.page())
+	}
+	v.holds("refused and not corrected", valueOf("connections"), "many")
+	if err := chromedp.Run(v.ctx, set("connections", "60"), send); err != nil {
 		v.t.Fatalf("save after the fault: %v%s", err, v.page())
 	}
-	v.holds("saved", valueOf("connections"), "60")
+	v.holds("saved", `document.querySelector(".notice-ok").textContent.trim()`, "The limits are saved.")
+	v.holds("as it was typed", valueOf("connections"), "60")
 	v.holds("typed and not saved", valueOf("allow"), "192.0.2.7")
-	v.holds("chosen and not saved", valueOf("hsts"), "subdomains")
+	v.holds("chosen and not saved", valueOf("trailing_slash"), "add")
 	v.wants("what is not saved does nothing", "/", http.StatusOK, "home")
 	v.step("come back", v.path(), v.path(), "#allow")
 	v.holds("the page of another visit", valueOf("allow"), "")

@@ -16,6 +16,7 @@
     sessionStorage.setItem(key, JSON.stringify(kept));
   });
 
+  place.querySelectorAll("[aria-invalid]").forEach((input) => mark(input.form)); // what was refused is not saved either
   const kept = JSON.parse(sessionStorage.getItem(key)) || {};
   sessionStorage.removeItem(key);
   place.querySelectorAll(inputs).forEach((input) => {
