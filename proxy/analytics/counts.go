@@ -36,6 +36,7 @@ type Counts struct {
 	file  string
 	every time.Duration
 	log   *slog.Logger
+	taken int64 // the day of the file that was taken up; 0: there was none
 
 	mu      sync.Mutex
 	day     int64 // of the salt

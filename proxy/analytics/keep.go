@@ -27,7 +27,7 @@ const (
 func (c *Counts) Run(ctx context.Context) {
 	tick := time.NewTicker(c.every)
 	defer tick.Stop()
-	k := keeper{counts: c, inFile: dayOf(time.Now())}
+	k := keeper{counts: c, inFile: c.taken}
 	k.prune(ctx)
 	for {
 		select {

@@ -117,6 +117,7 @@ func (c *Counts) load(now time.Time) error {
 	if err = in.Decode(&head); err == nil && head.Day == dayOf(now) {
 		err = c.restore(in, head)
 		if err == nil {
+			c.taken = head.Day
 			return nil
 		}
 	}

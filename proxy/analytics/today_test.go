@@ -170,6 +170,27 @@ func TestNothingOutlivesTheDay(t *testing.T) {
 	})
 }
 
+// TestADayThatEndsDuringAStartLeavesNothing takes up the file in the last second of its day, and begins to count in the next one.
+func TestADayThatEndsDuringAStartLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, file := newKept(), filepath.Join(t.TempDir(), "visitors-today")
+		c := start(t, store, file)
+		visit(c, 1, 0, 3)
+		c.stop()
+		time.Sleep(24*time.Hour - time.Second)
+		next := New(Config{Store: store, File: file, Logger: discard()})
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go next.Run(ctx)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if exists(t, file) {
+			t.Error("the file of the day before is still there")
+		}
+	})
+}
+
 // TestTheFileOfYesterdayGoesWhileTheStoreFails has the store take nothing when the day ends.
 func TestTheFileOfYesterdayGoesWhileTheStoreFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
