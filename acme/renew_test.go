@@ -30,7 +30,7 @@ func TestRenewNow(t *testing.T) {
 	m.Apply(full(site("a")))
 	m.zoneValid(t)
 	m.valid(t, "a."+testZone)
-	m.idle(t, "a."+testZone, "*."+testZone)
+	m.idle(t, testZone, "*."+testZone, "a."+testZone)
 	issued := m.Budget()[0].Issued
 	// The first order and two renewals are what a name may have at once.
 	for range ratePerName.burst - 1 {
