@@ -156,15 +156,16 @@ func (s *stream) boundEnd() {
 	}
 }
 
-// awaitRoom waits until there is room for a frame.
+// awaitRoom waits until there is room for a frame. Who has written what was pending has room, however much others have added
+// meanwhile: they would have it write for them without end.
 func (s *stream) awaitRoom() error {
 	c := s.conn
 	for s.err == nil && c.err == nil && c.backlog() >= mostPending-frameHeader {
-		if c.writing {
-			c.await()
-		} else {
+		if !c.writing {
 			c.writeOut(s, records)
+			break
 		}
+		c.await()
 	}
 	return cmp.Or(s.err, c.err)
 }

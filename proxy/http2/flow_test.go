@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	xhttp2 "golang.org/x/net/http2"
@@ -102,6 +103,42 @@ func TestResponseKeepsToWindows(t *testing.T) {
 	take(1<<16 - 1 - 8500)
 	c.must(c.WriteWindowUpdate(0, 1<<20))
 	take(300_000 - (1<<16 - 1))
+}
+
+// A download whose client is slow holds up a small response by no more than what is on its way already.
+func TestDownloadHoldsUpNoOther(t *testing.T) {
+	const most = 1 << 20
+	synctest.Test(t, func(t *testing.T) {
+		s := &http2.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for r.URL.Path == "/download" {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+			io.WriteString(w, "hello")
+		})}
+		c, serving := pipe(t, s)
+		defer func() {
+			c.Close()
+			<-serving
+			_ = s.Shutdown(t.Context())
+		}()
+		c.must(c.WriteWindowUpdate(0, 1<<30))
+		c.get(1, "/download")
+		for id := uint32(3); id < 100; id += 2 {
+			synctest.Wait() // until all that can be done without the client is
+			c.get(id, "/")
+			before := 0
+			await(c, "the small response", func(f *xhttp2.DataFrame) bool {
+				synctest.Wait()
+				before += len(f.Data())
+				return f.StreamID == id || before > most
+			})
+			if before > most {
+				t.Fatalf("stream %d comes after %d bytes of the download", id, before)
+			}
+		}
+	})
 }
 
 // Large responses on one connection come along side by side.
