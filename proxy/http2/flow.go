@@ -69,7 +69,7 @@ func (c *conn) open(id uint32, by int64) error {
 		c.room.Broadcast()
 		return nil
 	}
-	if id > c.last || id%2 == 0 {
+	if c.idle(id) {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	s := c.streams[id]

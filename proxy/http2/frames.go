@@ -179,12 +179,15 @@ func (c *conn) data(f *http2.DataFrame) error {
 	return nil
 }
 
+// idle reports whether nobody has opened a stream, nor may have: of those that come when no more are served, nothing is kept.
+func (c *conn) idle(id uint32) bool { return id%2 == 0 || id > c.last && !c.refusing }
+
 // known tells what a frame means on a stream that is not open: nothing where the client may not know that yet.
 func (c *conn) known(id uint32) error {
 	switch {
-	case id > c.last || id%2 == 0:
+	case c.idle(id):
 		return http2.ConnectionError(http2.ErrCodeProtocol)
-	case slices.Contains(c.over[:], id):
+	case id > c.last || slices.Contains(c.over[:], id):
 		return nil
 	}
 	return http2.StreamError{StreamID: id, Code: http2.ErrCodeStreamClosed}
@@ -194,7 +197,7 @@ func (c *conn) known(id uint32) error {
 func (c *conn) reset(id uint32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id > c.last || id%2 == 0 {
+	if c.idle(id) {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	s := c.streams[id]

@@ -66,6 +66,34 @@ func TestShutdownIsGraceful(t *testing.T) {
 	s.dialSilent(t).wantEnd()
 }
 
+// What a client goes on with before it knows that a stream is not served costs the others nothing.
+func TestStreamsThatAreNotServedAreIgnored(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(goOn) })
+	defer release()
+	s := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		<-goOn
+		io.WriteString(w, "hello")
+	})
+	c := s.dial(t)
+	c.get(1, "/")
+	receive(t, "the request", begun)
+	c.must(c.WriteGoAway(0, xhttp2.ErrCodeNo, nil))
+	ping := await(c, "a ping", anyOf[*xhttp2.PingFrame])
+	c.must(c.WritePing(true, ping.Data))
+	await(c, "the last GOAWAY", func(f *xhttp2.GoAwayFrame) bool { return f.LastStreamID == 1 })
+	c.must(c.open(3, false, c.to("POST", "/")))
+	c.must(c.WriteData(3, false, []byte("body")))
+	c.must(c.WriteWindowUpdate(3, 1<<20))
+	c.must(c.open(3, true, c.header("x", "y")))
+	c.must(c.WriteRSTStream(3, xhttp2.ErrCodeCancel))
+	c.alive()
+	release()
+	await(c, "the response", func(f *xhttp2.DataFrame) bool { return string(f.Data()) == "hello" })
+	c.wantEnd()
+}
+
 func TestShutdownEndsWithItsContext(t *testing.T) {
 	begun := make(chan struct{})
 	s := start(t, func(_ http.ResponseWriter, r *http.Request) {

@@ -56,7 +56,7 @@ func (c *conn) finishBlock() error {
 		}
 		return nil
 	case c.refusing:
-		return nil // the client knows that it was not served
+		return c.tolerate() // the client knows that it is not served
 	}
 	c.last = b.id
 	c.chatter.earn(2)
