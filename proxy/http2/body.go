@@ -11,8 +11,7 @@ import (
 // body is a request's body, as much as has come and is not read. All is guarded by the connection's mutex.
 type body struct {
 	stream   *stream
-	data     []byte // what is not read begins at at
-	at       int
+	queue    queue // what has come and is not read
 	length   int64 // that is declared, or -1
 	received int64
 	err      error // what follows the data; nil: more is to come
@@ -33,7 +32,7 @@ func (s *stream) arrived(data []byte, size int64, end bool) bool {
 	} else {
 		s.returning += size - int64(len(data)) // padding, which nobody reads
 		s.conn.giveBack(size - int64(len(data)))
-		b.append(data)
+		b.queue.put(data, &s.conn.server.pools)
 	}
 	if end {
 		b.err = io.EOF
@@ -42,21 +41,13 @@ func (s *stream) arrived(data []byte, size int64, end bool) bool {
 	return true
 }
 
-func (b *body) append(data []byte) {
-	if b.at > 0 && len(b.data)+len(data) > cap(b.data) {
-		b.data = b.data[:copy(b.data, b.data[b.at:])]
-		b.at = 0
-	}
-	b.data = append(b.data, data...)
-}
-
 // Read waits for data; the first one has the client told to send it, if it asks.
 func (b *body) Read(p []byte) (int, error) {
 	s := b.stream
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	s.sayContinue()
-	for b.at == len(b.data) {
+	for b.queue.empty() {
 		switch {
 		case b.closed:
 			return 0, http.ErrBodyReadAfterClose
@@ -70,10 +61,7 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 		s.wake.Wait()
 	}
-	n := copy(p, b.data[b.at:])
-	if b.at += n; b.at == len(b.data) {
-		b.data, b.at = b.data[:0], 0
-	}
+	n := b.queue.take(p, &s.conn.server.pools)
 	s.giveBack(int64(n))
 	return n, nil
 }
@@ -90,14 +78,16 @@ func (b *body) Close() error {
 
 // drop forgets what has not been read.
 func (b *body) drop() {
-	left := len(b.data) - b.at
-	b.data, b.at = nil, 0
-	b.stream.conn.giveBack(int64(left))
+	c, left := b.stream.conn, 0
+	for !b.queue.empty() {
+		left += b.queue.drop(&c.server.pools)
+	}
+	c.giveBack(int64(left))
 }
 
 // fail ends a body that has not been read whole.
 func (b *body) fail(err error) {
-	if b.err == nil || b.at < len(b.data) {
+	if b.err == nil || !b.queue.empty() {
 		b.err = err
 	}
 	b.drop()

@@ -210,6 +210,36 @@ func TestHeaderBombs(t *testing.T) {
 	}
 }
 
+// What was read of a body takes no memory, though its request goes on.
+func TestReadBodiesTakeNoMemory(t *testing.T) {
+	const streams, each = 40, 480 << 10
+	read, goOn := make(chan struct{}), make(chan struct{})
+	s := start(t, func(_ http.ResponseWriter, r *http.Request) {
+		<-read
+		_, err := io.CopyN(io.Discard, r.Body, each)
+		check(t, err, nil)
+		read <- struct{}{}
+		<-goOn
+	})
+	defer close(goOn)
+	c := s.dial(t)
+	before := memory()
+	chunk := make([]byte, 16<<10)
+	for i := range streams {
+		id := uint32(2*i + 1)
+		c.must(c.open(id, false, c.to("POST", "/")))
+		for range each / len(chunk) {
+			c.must(c.WriteData(id, false, chunk))
+		}
+		c.alive() // all of it has come
+		read <- struct{}{}
+		receive(t, "the reader", read)
+	}
+	if after := memory(); after > before+streams*each/2 {
+		t.Errorf("%d MiB of memory", (after-before)>>20)
+	}
+}
+
 // Bodies that nobody reads are bounded by the window of the connection.
 func TestUnreadBodiesAreBounded(t *testing.T) {
 	s := start(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

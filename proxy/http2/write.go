@@ -50,7 +50,7 @@ func (o *outbox) Write(p []byte) (int, error) {
 const mostKept = 2 * mostPending
 
 // pools keep what connections and responses need for a moment only.
-type pools struct{ outboxes, drafts sync.Pool }
+type pools struct{ outboxes, drafts, parts sync.Pool }
 
 func (p *pools) outbox() *outbox {
 	if o, ok := p.outboxes.Get().(*outbox); ok {
