@@ -115,7 +115,6 @@ func (c *conn) greet() {
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: uint32(c.server.maxHeaderBytes())},
 	)
-	_ = f.WriteWindowUpdate(0, connWindow-initialWindow)
 	c.writeOut(nil, everything)
 }
 
@@ -146,6 +145,7 @@ func (c *conn) end(cause error) {
 	for _, s := range c.streams {
 		s.abandon(errGone)
 	}
+	c.narrow()
 	var fault http2.ConnectionError
 	if errors.Is(cause, http2.ErrFrameTooLarge) {
 		cause = http2.ConnectionError(http2.ErrCodeFrameSize)
@@ -263,6 +263,13 @@ func (s *Server) maxStreams() uint32 {
 		return 100
 	}
 	return s.MaxStreams
+}
+
+func (s *Server) maxBodies() int64 {
+	if s.MaxBodies <= 0 {
+		return 256 << 20
+	}
+	return s.MaxBodies
 }
 
 func (s *Server) maxHeaderBytes() int {

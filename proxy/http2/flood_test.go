@@ -240,6 +240,44 @@ func TestReadBodiesTakeNoMemory(t *testing.T) {
 	}
 }
 
+// Bodies of many connections are bounded together, and come all the same.
+func TestBodiesShareTheirRoom(t *testing.T) {
+	goOn := make(chan struct{})
+	s := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/waits" {
+			<-goOn
+		}
+		io.Copy(w, r.Body)
+	}, func(s *http2.Server) { s.MaxBodies = 1 << 20 })
+	defer close(goOn)
+	window := func(c *raw) {
+		await(c, "a wide window", func(f *xhttp2.WindowUpdateFrame) bool { return f.StreamID == 0 })
+	}
+	begin := func() *raw {
+		c := s.dial(t)
+		c.must(c.open(1, false, c.to("POST", "/waits")))
+		for range 3 {
+			c.must(c.WriteData(1, false, make([]byte, 16<<10)))
+		}
+		return c
+	}
+	first := begin()
+	window(first)
+	second := begin()
+	second.alive()
+	body := strings.Repeat("0123456789", 100_000)
+	if got := fetch(t, s.client(t), request("POST", s.url("/"), strings.NewReader(body))); got.err != nil || got.body != body {
+		t.Errorf("got %d bytes, %v", len(got.body), got.err)
+	}
+	second.must(second.WriteData(1, false, make([]byte, 16<<10)))
+	second.wantAway(xhttp2.ErrCodeFlowControl)
+	first.Close()
+	goOn <- struct{}{}
+	goOn <- struct{}{}
+	eventually(t, "the first connection's end", func() bool { return s.conns.Load() == 1 }) // the client's is left
+	window(begin())
+}
+
 // Bodies that nobody reads are bounded by the window of the connection.
 func TestUnreadBodiesAreBounded(t *testing.T) {
 	s := start(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

@@ -11,19 +11,42 @@ const (
 	initialWindow = 1<<16 - 1
 	mostWindow    = 1<<31 - 1
 	streamWindow  = 512 << 10 // of a body that nobody reads: half of what the connection's bodies may hold together
-	connWindow    = 1 << 20
+	connWindow    = 1 << 20   // once there are large ones, and if there is room for them
 )
 
 // flow is a connection's part in flow control, guarded by its mutex.
 type flow struct {
 	window    int64 // what may be sent on all streams
 	opening   int64 // what may be sent on a stream when it opens
+	width     int64 // what the client may send at a time
 	incoming  int64 // what the client may still send
 	returning int64 // what was read and the client does not know of yet
 }
 
 func newFlow() flow {
-	return flow{window: initialWindow, opening: initialWindow, incoming: connWindow}
+	return flow{window: initialWindow, opening: initialWindow, width: initialWindow, incoming: initialWindow}
+}
+
+// widen opens the connection's window when it gets narrow, unless the bodies of all connections might take too much then.
+func (c *conn) widen() {
+	const more = connWindow - initialWindow
+	if c.width == connWindow || c.incoming > initialWindow/2 {
+		return
+	}
+	if c.server.wide.Add(more) > c.server.maxBodies() {
+		c.server.wide.Add(-more)
+		return
+	}
+	c.width = connWindow
+	c.incoming += more
+	_ = c.pending().framer.WriteWindowUpdate(0, more)
+	c.writeSoon()
+}
+
+// narrow is called when there are no bodies any more.
+func (c *conn) narrow() {
+	c.server.wide.Add(initialWindow - c.width)
+	c.width = initialWindow
 }
 
 // receive takes n bytes of data off a window.
@@ -35,7 +58,7 @@ func receive(incoming *int64, n int64) bool {
 // giveBack opens the connection's window by what is not kept any more, when that is worth a frame.
 func (c *conn) giveBack(n int64) {
 	c.returning += n
-	if c.returning < connWindow/4 {
+	if c.returning < c.width/4 {
 		return
 	}
 	_ = c.pending().framer.WriteWindowUpdate(0, uint32(c.returning))

@@ -153,6 +153,7 @@ func (c *conn) data(f *http2.DataFrame) error {
 	if !receive(&c.incoming, size) {
 		return http2.ConnectionError(http2.ErrCodeFlowControl)
 	}
+	c.widen()
 	if len(f.Data()) > 0 {
 		c.chatter.earn(1)
 	} else if !f.StreamEnded() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,9 @@ type Server struct {
 	MaxStreams uint32
 	// MaxHeaderBytes bounds the header of a request; 0 stands for http.DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
+	// MaxBodies bounds the memory of what has come of requests' bodies and was not read, in bytes, beyond 64 KiB for each
+	// connection. 0 stands for 256 MiB.
+	MaxBodies int64
 	// HeaderTimeout bounds the wait for the client's preface and settings, and for each header once it has begun. 0: it is not
 	// bounded.
 	HeaderTimeout time.Duration
@@ -35,6 +39,7 @@ type Server struct {
 	crew  crew
 	pools pools
 	clock clock
+	wide  atomic.Int64 // bytes that windows are opened by, beyond what each connection has
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
