@@ -79,14 +79,17 @@ func newConn(ctx context.Context, s *Server, nc net.Conn, state *tls.ConnectionS
 	c.chatter.most, c.resets.most = chatterMost, resetsMost
 	c.encoder = hpack.NewEncoder(encoded{c})
 	c.flow = newFlow()
+	c.startClock()
+	c.greet()
 	return c
 }
 
 // serve reads until the connection has ended, and waits for its handlers.
 func (c *conn) serve() {
 	defer context.AfterFunc(c.base, c.cancelAll)()
-	c.startClock()
-	c.greet()
+	c.mu.Lock()
+	c.writeOut(nil, everything)
+	c.mu.Unlock()
 	c.end(c.read())
 	c.jobs.Wait()
 }
@@ -105,17 +108,13 @@ func (c *conn) read() (err error) {
 	return err
 }
 
-// greet tells the client what it may do.
+// greet tells the client what it may do, before anything else is said.
 func (c *conn) greet() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f := c.pending().framer
-	_ = f.WriteSettings(
+	_ = c.pending().framer.WriteSettings(
 		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: c.server.maxStreams()},
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: uint32(c.server.maxHeaderBytes())},
 	)
-	c.writeOut(nil, everything)
 }
 
 func (c *conn) expectPreface() error {

@@ -52,6 +52,7 @@ type Server struct {
 func (s *Server) Serve(ctx context.Context, conn net.Conn, tls *tls.ConnectionState) {
 	c := newConn(ctx, s, conn, tls)
 	if !s.enter(c) {
+		c.stopClock()
 		c.cut()
 		return
 	}
