@@ -147,18 +147,17 @@ func (c *conn) writeOut(by *stream, what urgency) {
 	if c.writing || c.out == nil || c.err != nil {
 		return
 	}
-	c.writing = true
+	c.writing, c.by = true, by
 	if c.queued.Load() > 0 { // what their handlers have to say goes along
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
 	}
-	c.write(by)
+	c.write()
 }
 
 // write writes until nothing is due. Whoever has more to do does so once and leaves the rest to another goroutine.
-func (c *conn) write(by *stream) {
-	c.by = by
+func (c *conn) write() {
 	for c.due > nothing && c.err == nil {
 		o := c.take()
 		if o == nil {
@@ -174,7 +173,7 @@ func (c *conn) write(by *stream) {
 		}
 		if err != nil {
 			c.fail(err)
-		} else if by != nil && c.due > nothing && c.hand(job{conn: c}) {
+		} else if c.by != nil && c.due > nothing && c.hand(job{conn: c}) {
 			c.by = nil
 			return
 		}
@@ -218,7 +217,7 @@ func (c *conn) relieve() {
 	defer c.jobs.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.write(nil)
+	c.write()
 }
 
 // writeSoon has another goroutine write what is pending.
