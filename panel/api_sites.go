@@ -83,8 +83,12 @@ func (p *Panel) apiUpdateSite(c echo.Context, actor sites.Actor, _ sites.Account
 	if update == (sites.SiteUpdate{}) {
 		return sites.Refuse(sites.ErrInvalid, "Name what to change: options, instances, health_path, limits or owner.")
 	}
+	owner := site.Owner
 	if site, err = p.service.UpdateSite(c.Request().Context(), actor, site.Name, update); err != nil {
 		return err
+	}
+	if site.Owner != owner {
+		p.streams.endAccount(owner) // among which may be the site's logs
 	}
 	return c.JSON(http.StatusOK, p.siteJSON(site))
 }
