@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // requestBody is what a client sends after the header.
@@ -13,10 +14,11 @@ type requestBody struct {
 	expects  atomic.Bool  // the client waits to be told to send it
 	ended    atomic.Bool  // it was read to its end
 	left     atomic.Int64 // bytes to come; below 0: that is not known
+	closed   atomic.Bool  // for the handler
+	failed   atomic.Bool  // it is malformed, or did not come in time
 
-	mu     sync.Mutex
-	from   io.Reader
-	closed bool
+	mu   sync.Mutex
+	from io.Reader
 }
 
 func newRequestBody(w *response, r *http.Request) *requestBody {
@@ -29,13 +31,21 @@ func newRequestBody(w *response, r *http.Request) *requestBody {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	if b.expects.CompareAndSwap(true, false) {
 		b.response.goAhead()
 	}
-	return b.read(p)
+	n, err := b.read(p)
+	switch {
+	case err == nil || err == io.EOF:
+	case b.closed.Load():
+		err = http.ErrBodyReadAfterClose
+	default:
+		b.failed.Store(true)
+	}
+	return n, err
 }
 
 func (b *requestBody) read(p []byte) (int, error) {
@@ -50,18 +60,22 @@ func (b *requestBody) read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close waits for a Read that is under way. What is left of the body stays for drain.
+// Close ends a Read that is under way: its client may never send more. What is left of the body stays for drain.
 func (b *requestBody) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
+	b.closed.Store(true)
+	if !b.mu.TryLock() {
+		_ = b.response.conn.readUntil(longAgo) // fails on a closed connection, as the Read does
+		b.mu.Lock()
+		_ = b.response.conn.readUntil(time.Time{})
+	}
+	b.mu.Unlock()
 	return nil
 }
 
 // whole reports whether the next request can be reached without much reading.
 func (b *requestBody) whole() bool {
 	left := b.left.Load()
-	return b.ended.Load() || !b.expects.Load() && left >= 0 && left <= mostDrained
+	return b.ended.Load() || !b.failed.Load() && !b.expects.Load() && left >= 0 && left <= mostDrained
 }
 
 // drain reads what nobody has read, and reports whether the next request follows.

@@ -38,6 +38,9 @@ const (
 	dismissed       // for good
 )
 
+// longAgo is a deadline that ends what waits.
+var longAgo = time.Unix(1, 0)
+
 // inBuffer holds the header of an ordinary request.
 const inBuffer = 4 << 10
 
@@ -75,8 +78,9 @@ func (c *conn) serve() {
 
 // next waits for a request, and reads its header.
 func (c *conn) next() (*http.Request, error) {
-	if !c.phase.CompareAndSwap(busy, waiting) {
-		return nil, net.ErrClosed
+	c.phase.Store(waiting)
+	if c.server.draining.Load() {
+		return nil, net.ErrClosed // dismiss may have found it busy
 	}
 	c.source.bound(c.server.MaxHeaderBytes)
 	_, err := c.in.Peek(1)
@@ -89,11 +93,21 @@ func (c *conn) next() (*http.Request, error) {
 	return c.readRequest()
 }
 
-// dismiss ends the connection if it waits for a request.
+// dismiss ends the connection if it waits for a request. It leaves the closing to who serves it: with TLS that can take a while.
 func (c *conn) dismiss() {
 	if c.phase.CompareAndSwap(waiting, dismissed) {
-		_ = c.Conn.Close()
+		_ = c.Conn.SetReadDeadline(longAgo) // fails on a closed connection
 	}
+}
+
+// cut closes the connection at once. TLS would say goodbye first, and wait for a client that does not listen.
+func (c *conn) cut() {
+	c.cancel()
+	if over, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		_ = over.NetConn().Close()
+		return
+	}
+	_ = c.Conn.Close()
 }
 
 // readRequest reads a header. All of it has to come within a bounded time.

@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,7 +13,9 @@ import (
 func (w *response) writeFields() {
 	for _, field := range w.header["Trailer"] {
 		for name := range strings.SplitSeq(field, ",") {
-			w.trailers = append(w.trailers, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); httpguts.ValidTrailerHeader(name) {
+				w.trailers = append(w.trailers, name)
+			}
 		}
 	}
 	for name, values := range w.header {
@@ -107,11 +108,9 @@ func (w *response) begin() {
 func (w *response) writeTrailers() {
 	w.out.text("0\r\n")
 	for _, name := range w.trailers {
-		if httpguts.ValidTrailerHeader(name) {
-			w.out.field(name, w.header[name])
-		}
+		w.out.field(name, w.header[name])
 	}
-	for name, values := range maps.All(w.header) {
+	for name, values := range w.header {
 		if marked, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && httpguts.ValidTrailerHeader(marked) {
 			w.out.field(marked, values)
 		}

@@ -15,13 +15,14 @@ type life struct {
 	context.Context // of the connection
 	conn            *conn
 
-	mu     sync.Mutex
-	inner  context.Context // made when somebody asks
-	cancel context.CancelFunc
-	ended  bool
-	alone  bool        // nobody but the server may read: the request's body is to come, or the watching is over
-	timer  *time.Timer // begins to watch
-	gone   chan struct{}
+	mu      sync.Mutex
+	inner   context.Context // made when somebody asks
+	cancel  context.CancelFunc
+	ended   bool
+	coming  bool        // a body, which is read by whoever wants it
+	settled bool        // nobody watches any more
+	timer   *time.Timer // begins to watch
+	gone    chan struct{}
 }
 
 // Done asks for the end, and so has the client watched.
@@ -63,7 +64,7 @@ func (l *life) Value(key any) any {
 
 // arm begins to watch a moment later.
 func (l *life) arm() {
-	if !l.alone && l.timer == nil {
+	if !l.coming && !l.settled && l.timer == nil {
 		l.timer = time.AfterFunc(watchAfter, l.watch)
 	}
 }
@@ -72,7 +73,7 @@ func (l *life) arm() {
 func (l *life) bodyEnded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.alone = l.ended
+	l.coming = false
 	if l.inner != nil {
 		l.arm()
 	}
@@ -81,7 +82,7 @@ func (l *life) bodyEnded() {
 // watch waits for the next request, which is nothing to it, or the connection's end.
 func (l *life) watch() {
 	l.mu.Lock()
-	if l.alone {
+	if l.settled {
 		l.mu.Unlock()
 		return
 	}
@@ -93,7 +94,7 @@ func (l *life) watch() {
 	_, err := l.conn.in.Peek(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil && !l.alone {
+	if err != nil && !l.settled {
 		l.cancel()
 	}
 }
@@ -101,14 +102,14 @@ func (l *life) watch() {
 // settle stops watching: who calls it may read from the connection afterwards.
 func (l *life) settle() {
 	l.mu.Lock()
-	l.alone = true
+	l.settled = true
 	if l.timer != nil {
 		l.timer.Stop()
 	}
 	gone := l.gone
 	l.mu.Unlock()
 	if gone != nil {
-		_ = l.conn.readUntil(time.Unix(1, 0)) // fails on a closed connection, of which the watch knows
+		_ = l.conn.readUntil(longAgo) // fails on a closed connection, of which the watch knows
 		<-gone
 		_ = l.conn.readUntil(time.Time{})
 	}

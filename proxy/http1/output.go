@@ -72,13 +72,14 @@ func (o *output) send(p []byte) {
 	}
 }
 
-// flush has all go out.
+// flush has all go out. It keeps no memory: the next write may be long in coming.
 func (o *output) flush() error {
 	if o.n > 0 && !o.held && o.err == nil {
 		_, o.err = o.to.Write(o.buf[:o.n])
 		o.n = 0
 	}
 	o.pass()
+	o.drop()
 	if o.held {
 		o.held = false
 		if err := o.to.(Holder).Release(); o.err == nil {
@@ -94,12 +95,16 @@ func (o *output) end() {
 		o.held = false
 		_ = o.to.(Holder).Release() // whoever wrote it was told
 	}
+	o.drop()
+	if o.dated.Swap(false) {
+		_ = o.to.SetWriteDeadline(time.Time{})
+	}
+}
+
+func (o *output) drop() {
 	if o.buf != nil {
 		buffers.Put(o.buf)
 		o.buf, o.n = nil, 0
-	}
-	if o.dated.Swap(false) {
-		_ = o.to.SetWriteDeadline(time.Time{})
 	}
 }
 

@@ -48,7 +48,7 @@ func (c *conn) respond(r *http.Request) *response {
 	r.RemoteAddr, r.TLS = c.remote, c.tls
 	if r.Body != http.NoBody {
 		w.body = newRequestBody(w, r)
-		w.life.alone = true
+		w.life.coming = true
 		r.Body = w.body
 		c.unbound()
 	}
@@ -139,11 +139,6 @@ func (w *response) Write(p []byte) (int, error) {
 	return w.write(p)
 }
 
-// WriteString saves io.WriteString a copy.
-func (w *response) WriteString(text string) (int, error) {
-	return w.Write([]byte(text))
-}
-
 func (w *response) write(p []byte) (int, error) {
 	switch {
 	case w.hijacked:
@@ -228,7 +223,12 @@ func (w *response) FlushError() error {
 	return w.broken
 }
 
-func (w *response) SetReadDeadline(t time.Time) error { return w.conn.readUntil(t) }
+func (w *response) SetReadDeadline(t time.Time) error {
+	if w.over.Load() {
+		return errOver
+	}
+	return w.conn.readUntil(t)
+}
 
 // SetWriteDeadline is for this response alone.
 func (w *response) SetWriteDeadline(t time.Time) error {
@@ -247,8 +247,11 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.life.settle()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hijacked {
+	switch {
+	case w.hijacked:
 		return nil, nil, http.ErrHijacked
+	case w.over.Load():
+		return nil, nil, errOver
 	}
 	w.fail(w.out.flush())
 	if w.broken != nil {
@@ -265,10 +268,10 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // finish completes what the handler has written.
 func (w *response) finish() {
-	w.life.end()
 	if w.body != nil {
 		_ = w.body.Close()
 	}
+	w.life.end()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.over.Store(true)

@@ -15,7 +15,7 @@ import (
 type Server struct {
 	Handler        http.Handler
 	MaxHeaderBytes int           // of a request's line and header; a little more passes
-	HeaderTimeout  time.Duration // for a request's header, and of a new connection until the end of the first
+	HeaderTimeout  time.Duration // for a request's header once it has begun, and for a new connection until then
 	IdleTimeout    time.Duration // between requests
 	// State is told when a connection waits for another request (StateIdle), has one (StateActive), and is a handler's own
 	// (StateHijacked).
@@ -94,8 +94,7 @@ func (s *Server) Close() {
 	defer s.mu.Unlock()
 	s.draining.Store(true)
 	for c := range s.conns {
-		c.cancel()
-		_ = c.Conn.Close()
+		c.cut()
 	}
 }
 

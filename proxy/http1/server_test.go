@@ -393,85 +393,6 @@ func TestTheContextOfAHandlerThatHasReturnedIsOver(t *testing.T) {
 	}
 }
 
-func TestHijackedConnectionsAreTheHandlers(t *testing.T) {
-	s := start(t, func(w http.ResponseWriter, r *http.Request) {
-		stopped := context.AfterFunc(r.Context(), func() { t.Error("the context ends with the hijacking") })
-		<-time.After(2 * watchAfter) // by now it is watched
-		conn, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		fmt.Fprint(conn, "ready\n")
-		line, _ := buffered.ReadString('\n')
-		fmt.Fprint(conn, "you say ", line)
-		line, _ = buffered.ReadString('\n')
-		fmt.Fprint(conn, "and ", line)
-		stopped()
-		if _, err := w.Write(nil); !errors.Is(err, http.ErrHijacked) {
-			t.Errorf("writing afterwards: %v", err)
-		}
-	})
-	conn := dial(t, s.addr)
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
-	in := bufio.NewReader(conn)
-	if line, _ := in.ReadString('\n'); line != "ready\n" {
-		t.Fatalf("got %q", line)
-	}
-	io.WriteString(conn, "one\n")
-	if line, _ := in.ReadString('\n'); line != "you say one\n" {
-		t.Fatalf("got %q", line)
-	}
-	if err := s.Shutdown(t.Context()); err != nil { // does not wait for it
-		t.Fatal(err)
-	}
-	io.WriteString(conn, "two\n")
-	if line, _ := in.ReadString('\n'); line != "and two\n" {
-		t.Errorf("got %q", line)
-	}
-}
-
-func TestShutdown(t *testing.T) {
-	began, finish := make(chan struct{}), make(chan struct{})
-	s := start(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			began <- struct{}{}
-			<-finish
-		}
-		io.WriteString(w, "finished")
-	})
-	idle, fresh, slow := dial(t, s.addr), dial(t, s.addr), dial(t, s.addr)
-	io.WriteString(idle, "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
-	if res, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil || res.Close {
-		t.Fatalf("got %+v, %v", res, err)
-	}
-	io.WriteString(slow, "GET /slow HTTP/1.1\r\nHost: x.test\r\n\r\nGET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
-	await(t, "the request", began)
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Shutdown(over); !errors.Is(err, context.Canceled) {
-		t.Errorf("while a request is served: %v", err)
-	}
-	for _, conn := range []net.Conn{idle, fresh} {
-		if _, err := io.ReadAll(conn); err != nil {
-			t.Error("a connection without a request: ", err)
-		}
-	}
-	close(finish)
-	if err := s.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
-	text, _ := io.ReadAll(slow)
-	if got := string(text); strings.Count(got, "HTTP/1.1 200") != 1 || !strings.Contains(got, "Connection: close") || !strings.HasSuffix(got, "finished") {
-		t.Errorf("got %q", got)
-	}
-	late := dial(t, s.addr)
-	if text, err := io.ReadAll(late); len(text) > 0 || err != nil {
-		t.Errorf("afterwards: %q, %v", text, err)
-	}
-}
-
 // What a handler writes after it has returned is not in the next answer.
 func TestNothingIsWrittenAfterTheResponse(t *testing.T) {
 	var former http.ResponseWriter
@@ -515,93 +436,6 @@ func TestStatesFollowTheRequests(t *testing.T) {
 	}
 }
 
-// A body that nobody reads does not cost the connection, unless it is long.
-func TestUnreadBodies(t *testing.T) {
-	s := start(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
-	for size, again := range map[int]bool{0: true, 1: true, mostDrained: true, mostDrained + 1: false, 4 << 20: false} {
-		conn := dial(t, s.addr)
-		go fmt.Fprintf(conn, "POST /first HTTP/1.1\r\nHost: x.test\r\nContent-Length: %d\r\n\r\n%sGET /second HTTP/1.1\r\nHost: x.test\r\nConnection: close\r\n\r\n", size, strings.Repeat("x", size))
-		in := bufio.NewReader(conn)
-		for i, path := range []string{"/first", "/second"} {
-			res, err := http.ReadResponse(in, nil)
-			if err != nil {
-				t.Fatalf("%d bytes, %s: %v", size, path, err)
-			}
-			if body, _ := io.ReadAll(res.Body); string(body) != path {
-				t.Errorf("%d bytes: got %q", size, body)
-			}
-			if i == 0 && res.Close == again {
-				t.Errorf("%d bytes: closing: %v", size, res.Close)
-			}
-			if res.Close {
-				break
-			}
-		}
-	}
-}
-
-// A handler may answer while the request's body is on its way.
-func TestBothDirectionsAtOnce(t *testing.T) {
-	s := start(t, func(w http.ResponseWriter, r *http.Request) {
-		in := bufio.NewReader(r.Body)
-		for {
-			line, err := in.ReadString('\n')
-			if err != nil {
-				return
-			}
-			io.WriteString(w, strings.ToUpper(line))
-			w.(http.Flusher).Flush()
-		}
-	})
-	conn := dial(t, s.addr)
-	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x.test\r\nTransfer-Encoding: chunked\r\n\r\n")
-	var body *bufio.Reader
-	for _, line := range []string{"one\n", "two\n", "three\n"} {
-		fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line)
-		if body == nil {
-			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body = bufio.NewReader(res.Body)
-		}
-		if got, err := body.ReadString('\n'); got != strings.ToUpper(line) {
-			t.Fatalf("got %q, %v", got, err)
-		}
-	}
-	io.WriteString(conn, "0\r\n\r\n")
-	if rest, err := io.ReadAll(body); len(rest) > 0 || err != nil {
-		t.Errorf("got %q, %v", rest, err)
-	}
-}
-
-func TestContinue(t *testing.T) {
-	s := start(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/reads" {
-			io.Copy(w, r.Body)
-		}
-	})
-	const header = "POST %s HTTP/1.1\r\nHost: x.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
-	conn := dial(t, s.addr)
-	in := bufio.NewReader(conn)
-	fmt.Fprintf(conn, header, "/reads")
-	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusContinue {
-		t.Fatalf("got %+v, %v", res, err)
-	}
-	io.WriteString(conn, "body")
-	res, err := http.ReadResponse(in, nil)
-	if err != nil || res.Close {
-		t.Fatalf("got %+v, %v", res, err)
-	}
-	if body, _ := io.ReadAll(res.Body); string(body) != "body" {
-		t.Errorf("got %q", body)
-	}
-	fmt.Fprintf(conn, header, "/does-not")
-	if res, err = http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusOK || !res.Close {
-		t.Errorf("not read: got %+v, %v", res, err)
-	}
-}
-
 func TestFaultsAreAnswered(t *testing.T) {
 	s := start(t, func(http.ResponseWriter, *http.Request) { t.Error("it is served") }, func(s *Server) { s.MaxHeaderBytes = 1 << 10 })
 	for text, status := range map[string]int{
@@ -620,6 +454,20 @@ func TestFaultsAreAnswered(t *testing.T) {
 		if len(got) != 1 || got[0].status != status || !got[0].closes || !strings.HasPrefix(got[0].body, fmt.Sprint(status, " ")) {
 			t.Errorf("%.60q: got %+v, want %d", text, got, status)
 		}
+	}
+}
+
+// A trailer cannot take from the header what belongs there.
+func TestForbiddenTrailersStayInTheHeader(t *testing.T) {
+	s := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "Cache-Control, X-Sum")
+		w.Header().Set("Cache-Control", "private")
+		io.WriteString(w, "body")
+		w.Header().Set("X-Sum", "1")
+	})
+	got := ask(t, s.addr, "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n", 1, "GET")
+	if len(got) != 1 || got[0].header.Get("Cache-Control") != "private" || got[0].trailer.Get("X-Sum") != "1" {
+		t.Errorf("got %+v", got)
 	}
 }
 
