@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -87,29 +88,44 @@ func (e *entrance) rest(pause time.Duration) {
 
 // receive makes a connection ready and serves it.
 func (e *entrance) receive(conn net.Conn) {
-	conn, a, state := e.ready(conn)
-	e.working.Done()
-	if conn != nil {
-		e.converse(conn, a, state)
+	ready := sync.OnceFunc(e.working.Done)
+	defer ready()
+	c := e.admitted(conn)
+	if c == nil {
+		return
+	}
+	defer e.contain(c)
+	if e.config == nil {
+		ready()
+		e.converse(c, c.admission, nil)
+		return
+	}
+	if over, state := e.secure(c); state != nil {
+		ready()
+		e.converse(over, c.admission, state)
 	}
 }
 
-// ready returns no connection where there is nothing to serve; it is closed then.
-func (e *entrance) ready(conn net.Conn) (net.Conn, *admission, *tls.ConnectionState) {
+// contain keeps a panic to the connection that it comes of, as net/http does. Those of handlers do not get here.
+func (e *entrance) contain(c *clientConn) {
+	if cause := recover(); cause != nil {
+		e.proxy.log.Error("a connection's panic", "client", c.RemoteAddr(), "cause", cause, "stack", string(debug.Stack()))
+		_ = c.Close()
+	}
+}
+
+// admitted is a connection as its client's, or nil where there is nothing to serve; it is closed then.
+func (e *entrance) admitted(conn net.Conn) *clientConn {
 	if e.proxy.balancers.contain(addrOf(conn.RemoteAddr())) {
 		if conn = e.introduced(conn); conn == nil {
-			return nil, nil, nil
+			return nil
 		}
 	}
 	c := e.proxy.gate.admit(&pacedConn{Conn: conn, stall: e.proxy.limits.stall}, time.Now())
-	switch {
-	case c == nil:
+	if c == nil {
 		_ = conn.Close()
-		return nil, nil, nil
-	case e.config == nil:
-		return c, c.admission, nil
 	}
-	return e.secure(c)
+	return c
 }
 
 // within has a step of limited time with a connection, which the entrance's end ends, too.
@@ -121,18 +137,18 @@ func (e *entrance) within(conn net.Conn, step func() error) error {
 	return err
 }
 
-// secure sets up TLS.
-func (e *entrance) secure(c *clientConn) (net.Conn, *admission, *tls.ConnectionState) {
+// secure sets up TLS. Where that fails the connection is closed, and there is no state.
+func (e *entrance) secure(c *clientConn) (securedConn, *tls.ConnectionState) {
 	conn := secured(c, e.config)
 	ctx := withAdmission(e.closed, c.admission)
 	if err := e.within(conn, func() error { return conn.HandshakeContext(ctx) }); err != nil {
 		e.unsecured(c, err)
 		explainTLS(err)
 		_ = c.Close()
-		return nil, nil, nil
+		return conn, nil
 	}
 	state := conn.ConnectionState()
-	return conn, c.admission, &state
+	return conn, &state
 }
 
 // unsecured notes a failed handshake, of which every scanner makes thousands.

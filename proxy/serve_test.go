@@ -208,6 +208,35 @@ func TestListenerThatCannotAcceptIsLogged(t *testing.T) {
 	}
 }
 
+// A panic of what gives certificates costs the connection, not the process, and no place.
+func TestPanicOfAHandshakeIsContained(t *testing.T) {
+	var gives func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	e := startEdge(t, func(c *Config, _ *limits) {
+		gives = c.GetCertificate
+		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.ServerName == "evil.berth.test" {
+				panic("evil")
+			}
+			return gives(hello)
+		}
+	})
+	conn := tls.Client(dial(t, e.secure), &tls.Config{RootCAs: e.roots, ServerName: "evil.berth.test"})
+	if err := conn.HandshakeContext(t.Context()); err == nil {
+		t.Error("the handshake succeeds")
+	}
+	eventually(t, "its place is free", func() bool {
+		e.gate.mu.Lock()
+		defer e.gate.mu.Unlock()
+		return e.gate.count == 0
+	})
+	if log := e.logged.String(); !strings.Contains(log, "cause=evil") {
+		t.Errorf("logged: %s", log)
+	}
+	if got := get(t, e.client(1), "https://panel.berth.test/"); got.body != "panel" {
+		t.Errorf("afterwards: got %q", got.body)
+	}
+}
+
 func TestStatsCountRequests(t *testing.T) {
 	e := startEdge(t)
 	e.publish(site("hello", startInstance(t, says("hello")).addr))
