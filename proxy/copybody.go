@@ -22,11 +22,14 @@ func (b *buffers) put(buf *[bufferSize]byte) { b.pool.Put(buf) }
 
 // copyBody passes the body on as it comes: at once where its end is not known, else a moment later at most.
 func (up *upstream) copyBody(w http.ResponseWriter, res *http.Response) error {
+	switch {
+	case res.Body == http.NoBody:
+		return nil
+	case res.ContentLength < 0:
+		return up.edge.buffers.copyFlushed(w, res.Body.(arriving))
+	}
 	buf := up.edge.buffers.get()
 	defer up.edge.buffers.put(buf)
-	if res.ContentLength < 0 {
-		return copyFlushed(w, res.Body, buf[:])
-	}
 	n, err := res.Body.Read(buf[:])
 	if err == io.EOF || int64(n) == res.ContentLength {
 		_, err = w.Write(buf[:n])
@@ -47,34 +50,50 @@ func (up *upstream) copyBody(w http.ResponseWriter, res *http.Response) error {
 	return err
 }
 
-func copyFlushed(w http.ResponseWriter, from io.Reader, buf []byte) error {
+// arriving is the body of a response, as package origin has them.
+type arriving interface {
+	io.Reader
+	Ready() bool // some of it has come
+	Await()      // that
+}
+
+// copyFlushed has no buffer while nothing comes, which can be hours.
+func (b *buffers) copyFlushed(w http.ResponseWriter, from arriving) error {
 	control := http.NewResponseController(w)
-	if ready, ok := from.(interface{ Ready() bool }); !ok || !ready.Ready() {
+	if !from.Ready() {
 		if err := control.Flush(); err != nil { // the header must not wait for the body
 			return err
 		}
 	}
 	for {
-		n, err := from.Read(buf)
+		from.Await()
+		n, err := b.pass(w, from)
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
-				return err
-			}
 			if err := control.Flush(); err != nil {
 				return err
 			}
 		}
-		if err != nil {
-			return unlessEOF(err)
+		switch err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
 		}
 	}
 }
 
-func unlessEOF(err error) error {
-	if err == io.EOF {
-		return nil
+// pass passes on what one Read gives, with its error.
+func (b *buffers) pass(w io.Writer, from io.Reader) (int, error) {
+	buf := b.get()
+	defer b.put(buf)
+	n, err := from.Read(buf[:])
+	if n > 0 {
+		if _, err := w.Write(buf[:n]); err != nil {
+			return 0, err
+		}
 	}
-	return err
+	return n, err
 }
 
 // dripTime is how long what was written may be held back in the hope of more.

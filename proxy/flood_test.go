@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -211,6 +213,36 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	if after := heap(); after > before+mostMemory {
 		t.Errorf("%d connections take %d MiB", len(conns), (after-before)>>20)
 	}
+}
+
+// endlessBody is one that never comes.
+type endlessBody struct{ awaited chan<- struct{} }
+
+func (b endlessBody) Read([]byte) (int, error) { return 0, io.EOF }
+func (b endlessBody) Ready() bool              { return false }
+func (b endlessBody) Await()                   { b.awaited <- struct{}{} }
+
+// Responses that wait for their instance, such as streams of events, hold no buffers.
+func TestWaitingResponsesAreCheap(t *testing.T) {
+	const many = 1000
+	b, awaited := newBuffers(), make(chan struct{})
+	before := heap()
+	var copying sync.WaitGroup
+	for range many {
+		copying.Go(func() {
+			if err := b.copyFlushed(httptest.NewRecorder(), endlessBody{awaited}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	receive(t, "the first to wait", awaited)
+	if after := heap(); after > before+many*bufferSize/4 {
+		t.Errorf("%d take %d MiB", many, (after-before)>>20)
+	}
+	for range many - 1 {
+		<-awaited
+	}
+	copying.Wait()
 }
 
 // Renegotiation is refused: it is of no use to a server without client certificates, and costs it more than the client.

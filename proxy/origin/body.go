@@ -27,6 +27,13 @@ func (b *body) Read(p []byte) (int, error) {
 // Ready reports whether something of the body has come already.
 func (b *body) Ready() bool { return !b.over.Load() && b.conn.in.Buffered() > 0 }
 
+// Await returns when something of the body has come, or Read would return in vain.
+func (b *body) Await() {
+	if !b.over.Load() {
+		_, _ = b.conn.in.Peek(1) // Read finds out the error
+	}
+}
+
 // Close gives up what has not been read yet, with the connection.
 func (b *body) Close() error {
 	b.finish(false)

@@ -38,10 +38,10 @@ type Transport struct {
 func New(cfg Config) *Transport { return &Transport{cfg: cfg} }
 
 // Do sends a request, of a client's or of a server's kind, and returns the final response as soon as its header is there; the
-// body must be closed. Interim responses go to interim, which may be nil. After a 101 the body is an io.ReadWriteCloser. The
-// request's body may still be read until it is closed. A request that found a kept connection closed under it is sent once
-// more where nothing can come of that: it is idempotent (RFC 9110 section 9.2.2) and has no body. Hop-by-hop fields are the
-// caller's to drop; framing is written anew.
+// body must be closed, and unless it is http.NoBody it can be waited for (see body). After a 101 it is an io.ReadWriteCloser.
+// Interim responses go to interim, which may be nil. The request's body may still be read until it is closed. A request that found
+// a kept connection closed under it is sent once more where nothing can come of that: it is idempotent (RFC 9110 section 9.2.2)
+// and has no body. Hop-by-hop fields are the caller's to drop; framing is written anew.
 func (t *Transport) Do(req *http.Request, interim func(status int, header http.Header)) (*http.Response, error) {
 	ctx := req.Context()
 	for {
