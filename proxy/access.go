@@ -176,9 +176,4 @@ func (c *observedConn) Write(buf []byte) (int, error) {
 }
 
 // CloseWrite passes on that one direction has ended.
-func (c *observedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
+func (c *observedConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -34,6 +34,8 @@ type announcedConn struct {
 
 func (c announcedConn) RemoteAddr() net.Addr { return c.client }
 
+func (c announcedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
 // addrOf is the address of a peer of TCP or UDP; the zero Addr for what has none.
 func addrOf(addr net.Addr) netip.Addr {
 	at, ok := addr.(interface{ AddrPort() netip.AddrPort })

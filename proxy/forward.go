@@ -13,9 +13,7 @@ import (
 func (up *upstream) forward(w http.ResponseWriter, r *http.Request) error {
 	defer up.leave()
 	if r.ContentLength != 0 {
-		// An instance may answer while it reads; without this the server would swallow what is still to be read.
-		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 is that already
-		defer r.Body.Close()                                 // whoever still sends it ends
+		defer r.Body.Close() // whoever still sends it ends
 	}
 	up.direct(r)
 	res, err := up.transport.Do(r, func(status int, header http.Header) {
@@ -31,9 +29,6 @@ func (up *upstream) forward(w http.ResponseWriter, r *http.Request) error {
 	}
 	up.edge.inspect(up, res)
 	up.respond(w, res)
-	if body, ok := r.Body.(*pacedBody); ok && !body.ended.Load() {
-		_ = http.NewResponseController(w).Flush() // closing the body waits for the client, who may wait for this
-	}
 	return nil
 }
 

@@ -60,6 +60,9 @@ func (c *clientConn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends what is sent to the client.
+func (c *clientConn) CloseWrite() error { return closeWrite(c.Conn) }
+
 // admit counts a connection in, and returns nil when there is no room for it.
 func (g *gate) admit(conn net.Conn, now time.Time) *clientConn {
 	a := &admission{gate: g, client: clientOf(conn.RemoteAddr()), shut: func() { _ = conn.Close() }}

@@ -54,8 +54,8 @@ func TestStalledBodyEndsRequest(t *testing.T) {
 	t.Run("HTTP1", func(t *testing.T) {
 		conn := e.dialTLS(t)
 		got := raw(t, conn, "POST / HTTP/1.1", "Host: hello.berth.test", "Content-Length: 10")
-		if got.StatusCode != http.StatusRequestTimeout {
-			t.Errorf("got %d", got.StatusCode)
+		if got.StatusCode != http.StatusRequestTimeout || !got.Close {
+			t.Errorf("got %d, closing: %v", got.StatusCode, got.Close)
 		}
 		untilClosed(t, conn)
 	})
@@ -325,6 +325,59 @@ func TestPacedConnBoundsEachWrite(t *testing.T) {
 			t.Errorf("a large Write: %d bytes, %v", n, err)
 		}
 	})
+}
+
+// However much is written at once, a peer that takes a record in the time is not too slow.
+func TestPacedConnWaitsForSlowPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		conn := &pacedConn{Conn: near, stall: time.Minute}
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer near.Close()
+		reading.Go(func() {
+			tick := time.NewTicker(20 * time.Second)
+			defer tick.Stop()
+			for err := error(nil); err == nil; <-tick.C {
+				_, err = io.ReadFull(far, make([]byte, leastTaken))
+			}
+		})
+		if n, err := conn.Write(make([]byte, 40*leastTaken)); n != 40*leastTaken || err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+	})
+}
+
+// A redirect that does not wait for the body reaches a client that still sends, without TLS, too.
+func TestAnswerReachesWhoStillSends(t *testing.T) {
+	e := startEdge(t)
+	for range 10 {
+		conn := dial(t, e.plain)
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: hello.berth.test\r\nContent-Length: %d\r\n\r\n", 4<<20)
+		if _, err := conn.Write(make([]byte, 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		if got := readReply(t, conn); got.StatusCode != http.StatusPermanentRedirect {
+			t.Errorf("got %d", got.StatusCode)
+		}
+	}
+}
+
+// An instance that fails while the client waits for its answer is not waited for until the client goes on.
+func TestFailureIsToldToWhoWaits(t *testing.T) {
+	e := startEdge(t)
+	e.publish(site("hello", startInstance(t, func(w http.ResponseWriter, r *http.Request) {
+		io.ReadFull(r.Body, make([]byte, 1))
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			conn.Close()
+		}
+	}).addr))
+	conn := e.dialTLS(t)
+	_ = conn.SetReadDeadline(time.Now().Add(patience / 2)) // a stalled body has as long as patience
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: hello.berth.test\r\nContent-Length: 10\r\n\r\nx")
+	if got := readReply(t, conn); got.StatusCode != http.StatusBadGateway {
+		t.Errorf("got %d", got.StatusCode)
+	}
 }
 
 func TestInstanceThatDoesNotAnswer(t *testing.T) {

@@ -122,7 +122,7 @@ func (b *pacedBody) Read(buf []byte) (int, error) {
 	}
 	b.allowance = min(b.allowance+time.Duration(n)*perByte-time.Since(begin), b.stall)
 	switch err {
-	case nil:
+	case nil, http.ErrBodyReadAfterClose: // that is nobody's fault
 	case io.EOF:
 		b.ended.Store(true)
 	default:

@@ -1,14 +1,15 @@
 package proxy
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
 
-// pacedConn ends a Write that the peer has not taken the whole of after between half of stall and all of it. Under TLS a
-// Write is one record or a few, 16 KiB each, so a response may take as long as it needs; only a peer that reads next to
-// nothing loses the connection.
+// pacedConn ends a Write of which the peer takes neither the rest nor leastTaken in a time between half of stall and all of it.
+// A response may take as long as it needs; only a peer that reads next to nothing loses the connection.
 type pacedConn struct {
 	net.Conn
 	stall time.Duration
@@ -18,12 +19,23 @@ type pacedConn struct {
 	owned bool      // somebody else has set a deadline
 }
 
-func (c *pacedConn) Write(b []byte) (int, error) {
-	if err := c.arm(time.Now()); err != nil {
-		return 0, err
+// leastTaken is a TLS record, in bytes.
+const leastTaken = 16 << 10
+
+func (c *pacedConn) Write(b []byte) (written int, err error) {
+	for {
+		if err := c.arm(time.Now()); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(b[written:])
+		if written += n; n < leastTaken || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
 	}
-	return c.Conn.Write(b)
 }
+
+// CloseWrite ends what is sent to the peer.
+func (c *pacedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // arm sets the deadline only now and then, to spare the common write a timer.
 func (c *pacedConn) arm(now time.Time) error {

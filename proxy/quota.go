@@ -41,13 +41,7 @@ func (c *instanceConn) SyscallConn() (syscall.RawConn, error) {
 }
 
 // CloseWrite ends what is sent to the instance.
-func (c *instanceConn) CloseWrite() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
-}
+func (c *instanceConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func (c *instanceConn) Close() error {
 	defer c.once.Do(c.quota.give)

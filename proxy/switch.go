@@ -57,6 +57,11 @@ func pour(to io.Writer, from io.Reader) error {
 	if _, err := io.Copy(to, from); err != nil {
 		return err
 	}
+	return closeWrite(to)
+}
+
+// closeWrite ends one direction of what has two.
+func closeWrite(to io.Writer) error {
 	half, ok := to.(interface{ CloseWrite() error })
 	if !ok {
 		return errors.ErrUnsupported
