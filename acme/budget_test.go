@@ -29,6 +29,7 @@ func TestRecreatedSiteIsBudgeted(t *testing.T) {
 }
 
 func TestNewSitesAreBudgeted(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1, Validity: 15 * time.Second})
 	front := ca.NewFront(t)

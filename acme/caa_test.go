@@ -113,6 +113,7 @@ func (r *runner) away(t *testing.T, ca int, front *acmetest.Front) {
 }
 
 func TestCAThatLimitsRegistrationsIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	first, second, _, cfg := twoCAs(t, acmetest.Options{})
 	front := second.NewFront(t)
 	cfg.Fallback, cfg.Restrict = at(front), new(restrictions).add
@@ -158,6 +159,7 @@ func TestCAThatLimitsTheLookAtItsNamesIsLeftAlone(t *testing.T) {
 
 // However many orders the first CA fulfils, a second one that is in trouble is asked for its names with growing pauses only.
 func TestSecondCAInTroubleIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	first, second := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1}), acmetest.Start(t, acmetest.Options{DNS: zone.addr}).NewFront(t)
 	second.Fail(acmetest.Answer(http.StatusForbidden, "externalAccountRequired"))

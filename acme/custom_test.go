@@ -154,6 +154,7 @@ func TestUnprovenCustomDomainIsExplained(t *testing.T) {
 }
 
 func TestLapsedDomainIsServedButNotOrdered(t *testing.T) {
+	t.Parallel()
 	zone, doors := newZoneServer(t), newDoors(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1, HTTPPort: doors.httpPort, TLSPort: doors.tlsPort, Validity: 20 * time.Second})
 	front := ca.NewFront(t)

@@ -29,6 +29,7 @@ func (r *runner) by(t *testing.T, authority, host string) {
 }
 
 func TestSecondCATakesOver(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]acmetest.Fault{
 		"limits the account": acmetest.LimitOrders(3600, func(string) string { return limitAccount }),
 		"limits the domain":  acmetest.LimitOrders(3600, func(string) string { return limitDomain }),
@@ -73,6 +74,7 @@ func TestSecondCAIsNotAskedForAHiccup(t *testing.T) {
 }
 
 func TestRenewalStaysWithTheCAThatIssued(t *testing.T) {
+	t.Parallel()
 	first, second, _, cfg := twoCAs(t, acmetest.Options{NonceReject: -1, Validity: 20 * time.Second})
 	first.Fail(acmetest.LimitOrders(3600, func(name string) string {
 		if name == "a."+testZone {

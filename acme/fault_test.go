@@ -12,6 +12,7 @@ import (
 )
 
 func TestCAInTroubleIsNotHammered(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		status  int
 		problem string

@@ -40,6 +40,7 @@ func successor(t *testing.T, all ...sites.Published) (before *acmetest.Pebble, f
 }
 
 func TestCertificateOfAFormerCAServesUntilThereIsAnother(t *testing.T) {
+	t.Parallel()
 	before, front, old, cfg := successor(t, site("hello"), site("gone"))
 	front.Fail(acmetest.Answer(http.StatusServiceUnavailable, "serverInternal"))
 	m := run(t, cfg)

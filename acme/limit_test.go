@@ -84,6 +84,7 @@ func (r *runner) waits(t *testing.T, host string, about time.Duration) {
 }
 
 func TestLimitOfTheDomainConcernsOrdersOnly(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1, Validity: 15 * time.Second})
 	front := ca.NewFront(t)
@@ -146,6 +147,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 }
 
 func TestZoneIsRenewedThoughCASendsAway(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, Validity: 15 * time.Second})
 	front := ca.NewFront(t)

@@ -32,6 +32,7 @@ func TestManyNamesAtOnceThoughNoncesAreRejected(t *testing.T) {
 
 // A CA that is killed comes back without its accounts and orders.
 func TestRecoversFromAKilledCA(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone, PerSite: true}

@@ -34,6 +34,7 @@ func watch(t *testing.T, m *runner, ca *acmetest.Pebble, period time.Duration, n
 }
 
 func TestRenewsInTime(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, Validity: 30 * time.Second})
 	// The interval would be far too long; the lifetimes shorten it.
