@@ -42,6 +42,7 @@ func letters(id uint32, from, n int) []byte {
 
 // gamble answers as the path says: /what/id/size.
 func gamble(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Path", r.URL.Path)
 	what, id, size := "", 0, 0
 	fmt.Sscanf(r.URL.Path, "/%1s/%d/%d", &what, &id, &size)
 	switch what {
@@ -85,6 +86,7 @@ func generate(w http.ResponseWriter, id, size int) {
 // wager is a stream as its client sees it.
 type wager struct {
 	what     byte
+	path     string
 	upload   int   // bytes of the request's body
 	sent     int   // of them
 	download int   // bytes of the response, or -1: it may be anything
@@ -190,7 +192,7 @@ func (g *gambler) begin() {
 		s.upload = 1 + g.rand.IntN(mostOfBody)
 	}
 	s.download = g.rand.IntN(mostOfBody)
-	path := fmt.Sprintf("/%c/%d/%d", s.what, id, s.download)
+	s.path = fmt.Sprintf("/%c/%d/%d", s.what, id, s.download)
 	s.mayEnd = s.what == 'a' || s.what == 't' || s.what == 'i' || s.what == 'c'
 	if s.what == 'e' {
 		s.download = s.upload
@@ -200,7 +202,7 @@ func (g *gambler) begin() {
 		more = []string{"content-length", strconv.Itoa(s.upload)}
 	}
 	g.streams[id] = s
-	g.must(g.open(id, s.upload == 0, g.to("POST", path, more...)))
+	g.must(g.open(id, s.upload == 0, g.to("POST", s.path, more...)))
 }
 
 func (g *gambler) upload(id uint32, s *wager) bool {
@@ -237,7 +239,10 @@ func (g *gambler) resize(to int64) {
 		s.in += max(by, 0)
 		s.shrinks = max(-by, 0)
 	}
-	g.must(g.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: uint32(to)}))
+	g.must(g.WriteSettings(
+		xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: uint32(to)},
+		xhttp2.Setting{ID: xhttp2.SettingHeaderTableSize, Val: uint32(g.rand.IntN(2)) << 12},
+	))
 }
 
 func (g *gambler) read() {
@@ -290,8 +295,8 @@ func (g *gambler) take(f xhttp2.Frame) (last bool) {
 			delete(g.streams, id)
 		}
 	case *xhttp2.MetaHeadersFrame:
-		if s != nil && f.StreamEnded() {
-			g.finish(id, s)
+		if s != nil {
+			g.header(id, s, f)
 		}
 	case *xhttp2.DataFrame:
 		g.in -= int64(f.Length)
@@ -303,6 +308,17 @@ func (g *gambler) take(f xhttp2.Frame) (last bool) {
 		}
 	}
 	return false
+}
+
+func (g *gambler) header(id uint32, s *wager, f *xhttp2.MetaHeadersFrame) {
+	for _, field := range f.RegularFields() {
+		if field.Name == "x-path" && field.Value != s.path {
+			g.fault = fmt.Errorf("stream %d: the header is that of %s", id, field.Value)
+		}
+	}
+	if f.StreamEnded() {
+		g.finish(id, s)
+	}
 }
 
 func (g *gambler) download(id uint32, s *wager, f *xhttp2.DataFrame) {
