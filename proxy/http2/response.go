@@ -206,7 +206,7 @@ func (w *response) begin(guess func() string, last bool) error {
 	pools := &s.conn.server.pools
 	defer pools.putDraft(d)
 	w.complete(d, guess, last)
-	empty := last && len(d.body) == 0 && !w.mayTrail()
+	empty := last && w.length <= 0 && len(d.body) == 0 && !w.mayTrail()
 	end := empty || s.head || !bodyAllowed(w.status)
 	if err := s.awaitRoom(); err != nil {
 		return err

@@ -66,6 +66,11 @@ func TestResponsesAreThoseOfNetHTTP(t *testing.T) {
 				"X-Several": {"1", "2"}, "Set-Cookie": {"a=b", "c=d"}, "Bad Name": {"x"}, "X-Bad": {"a\x00b"}, "lower": {"y"},
 			})
 		},
+		"large header": func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 50 {
+				w.Header().Set(fmt.Sprint("X-", i), strings.Repeat("~", 1000))
+			}
+		},
 		"announced trailer": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Trailer", "X-Sum, X-None")
 			io.WriteString(w, "hello")
@@ -164,6 +169,9 @@ func TestResponseThatDoesNotComeWholeIsReset(t *testing.T) {
 	var logged syncBuffer
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "10")
+		if r.URL.Path == "/nothing" {
+			return
+		}
 		io.WriteString(w, "half")
 		switch r.URL.Path {
 		case "/aborts":
@@ -173,7 +181,7 @@ func TestResponseThatDoesNotComeWholeIsReset(t *testing.T) {
 		}
 	}, func(s *http2.Server) { s.Log = log.New(&logged, "", 0) })
 	c := s.dial(t)
-	for i, path := range []string{"/", "/aborts", "/panics"} {
+	for i, path := range []string{"/", "/nothing", "/aborts", "/panics"} {
 		id := uint32(2*i + 1)
 		c.get(id, path)
 		c.wantReset(id, xhttp2.ErrCodeInternal)

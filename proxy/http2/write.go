@@ -15,7 +15,7 @@ const (
 	frameSize   = 16 << 10 // what a frame may hold at most: the least that peers may set
 	recordSize  = 16 << 10 // of TLS
 	mostPending = 4 * recordSize
-	controlRoom = 2 * recordSize // beyond that: for a frame of who has just written, and for what the reader has to say
+	controlRoom = 3 * recordSize // beyond that: for frames that were larger, and for what the reader has to say
 )
 
 // urgency is how much of what is pending is to be written.
