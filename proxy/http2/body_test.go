@@ -108,6 +108,29 @@ func TestUnreadBodiesAreGivenBack(t *testing.T) {
 	}
 }
 
+// However many streams have ended before their bodies, what still comes of those costs nothing.
+func TestRestsOfManyBodiesAreIgnored(t *testing.T) {
+	const streams = 100
+	s := start(t, func(http.ResponseWriter, *http.Request) {})
+	c := s.dial(t)
+	for i := range streams {
+		c.must(c.open(uint32(2*i+1), false, c.to("POST", "/")))
+		c.wantReset(uint32(2*i+1), xhttp2.ErrCodeNo)
+	}
+	for i := range streams {
+		c.must(c.WriteData(uint32(2*i+1), false, []byte("rest")))
+		c.must(c.open(uint32(2*i+1), true, c.header("x", "y")))
+	}
+	c.must(c.WritePing(false, [8]byte{'?'}))
+	await(c, "the ping's answer and nothing else", func(f xhttp2.Frame) bool {
+		ping, ok := f.(*xhttp2.PingFrame)
+		if _, reset := f.(*xhttp2.RSTStreamFrame); reset {
+			t.Errorf("got %v", f)
+		}
+		return ok && ping.IsAck()
+	})
+}
+
 func TestMoreThanTheWindowIsAnError(t *testing.T) {
 	s := start(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	chunk := make([]byte, 16<<10)

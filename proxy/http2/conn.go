@@ -24,7 +24,7 @@ const (
 	partingBytes = 256 << 10   // that are read of it meanwhile
 	lastStream   = 1<<31 - 1   // that there can be
 	tableSize    = 4 << 10     // of HPACK, each way
-	remembered   = 32          // streams that are over for us and not yet for the client
+	remembered   = 128         // streams that are over for us and not yet for the client: as many as are served at a time
 )
 
 // conn is a connection.
