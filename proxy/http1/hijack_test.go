@@ -26,8 +26,8 @@ func TestHijackedConnectionsAreTheHandlers(t *testing.T) {
 		line, _ := buffered.ReadString('\n')
 		fmt.Fprint(conn, "you say ", line)
 		line, _ = buffered.ReadString('\n')
+		stopped() // before the test, which ends with what comes next, ends it
 		fmt.Fprint(conn, "and ", line)
-		stopped()
 		if _, err := w.Write(nil); !errors.Is(err, http.ErrHijacked) {
 			t.Errorf("writing afterwards: %v", err)
 		}
