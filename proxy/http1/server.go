@@ -35,7 +35,7 @@ func (s *Server) Serve(ctx context.Context, on net.Conn, state *tls.ConnectionSt
 	c := newConn(ctx, s, on, state)
 	defer c.cancel()
 	if !s.enter(c) {
-		_ = on.Close()
+		c.cut()
 		return
 	}
 	defer s.leave(c)
