@@ -140,7 +140,7 @@ func newProxy(cfg Config, lim limits) *Proxy {
 		pages:          cfg.Pages,
 		log:            cfg.Logger,
 		limits:         lim,
-		cache:          cache.New(cfg.CacheBytes),
+		cache:          cache.New(cfg.CacheBytes, cfg.Logger),
 		gateways:       cfg.TrustedProxies,
 		balancers:      cfg.Balancers,
 		tickets:        newTickets(cfg.TicketFile, cfg.Logger, time.Now()),

@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,10 +50,10 @@ const (
 )
 
 // New returns a Cache of up to so many bytes; with 0 it keeps nothing and only encodes. It takes hardly any memory before it
-// has something to keep.
-func New(bytes int64) *Cache { return newCache(bytes, time.Now) }
+// has something to keep. The logger gets what origins panic with that no request waits for.
+func New(bytes int64, logger *slog.Logger) *Cache { return newCache(bytes, logger, time.Now) }
 
-func newCache(bytes int64, now func() time.Time) *Cache {
+func newCache(bytes int64, logger *slog.Logger, now func() time.Time) *Cache {
 	c := &Cache{
 		most:       bytes,
 		lent:       lent{most: bytes},
@@ -65,6 +67,7 @@ func newCache(bytes int64, now func() time.Time) *Cache {
 		c.words[o] = []string{outcome(o).status()}
 	}
 	c.flights.byKey = make(map[key][]*flight)
+	c.behind.log = logger
 	c.behind.ctx, c.behind.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -158,6 +161,7 @@ func (c *Cache) background(work func()) bool { return c.behind.run(work) }
 
 // behind counts the goroutines that no request waits for.
 type behind struct {
+	log    *slog.Logger
 	ctx    context.Context // ends with the cache
 	cancel context.CancelFunc
 
@@ -177,14 +181,20 @@ func (b *behind) run(work func()) bool {
 	}
 	b.count++
 	b.running.Go(func() {
-		defer func() {
-			b.mu.Lock()
-			b.count--
-			b.mu.Unlock()
-		}()
+		defer b.end()
 		work()
 	})
 	return true
+}
+
+// end survives a panic of the work, as a server does those of handlers.
+func (b *behind) end() {
+	if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+		b.log.Error("a panic behind requests", "cause", cause, "stack", string(debug.Stack()))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.count--
 }
 
 func (b *behind) stop() {

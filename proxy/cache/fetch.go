@@ -157,11 +157,6 @@ func (c *Cache) refresh(r *http.Request, k key, res *resource, prior *stored, or
 	begun := c.background(func() {
 		defer cancel()
 		defer stop()
-		defer func() {
-			if v := recover(); v != nil && v != http.ErrAbortHandler {
-				panic(v)
-			}
-		}()
 		c.lead(nobody{make(http.Header)}, again, prior, f, origin)
 	})
 	if !begun {

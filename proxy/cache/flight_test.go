@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -337,7 +338,7 @@ func (l *last) Write(p []byte) (int, error) {
 // Who has seen the end of a response finds it kept.
 func TestWhatHasCompletedIsKept(t *testing.T) {
 	const size = 100
-	c, s := New(1<<20), new(Space)
+	c, s := New(1<<20, slog.New(slog.DiscardHandler)), new(Space)
 	t.Cleanup(c.Close)
 	for i := range 200 {
 		r := httptest.NewRequest(http.MethodGet, fmt.Sprint("/", i), nil)

@@ -3,6 +3,7 @@ package cache
 import (
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -49,7 +50,7 @@ type front struct {
 func start(t testing.TB, bytes int64, answer http.HandlerFunc) *front {
 	t.Helper()
 	k := &clock{now: time.Now().Truncate(time.Second)}
-	f := &front{Cache: newCache(bytes, k.read), t: t, clock: k}
+	f := &front{Cache: newCache(bytes, slog.New(slog.DiscardHandler), k.read), t: t, clock: k}
 	f.space.Store(new(Space))
 	f.answer.Store(&answer)
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

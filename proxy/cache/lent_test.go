@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,7 +30,7 @@ func (s *slow) Write(p []byte) (int, error) {
 func TestUnreadBodiesAreBounded(t *testing.T) {
 	const most, size, bodies = 4 << 20, 256 << 10, 40
 	text := strings.Repeat("x", size)
-	c := New(most)
+	c := New(most, slog.New(slog.DiscardHandler))
 	t.Cleanup(c.Close)
 	s := new(Space)
 	origin := func(w http.ResponseWriter, _ *http.Request) {

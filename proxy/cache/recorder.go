@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -181,8 +182,22 @@ func (rec *recorder) keep(status int, says *control, whole int64, now time.Time)
 	}
 	rec.send(status, shown, o)
 	rec.streamed = make(chan error, 1)
-	go func() { rec.streamed <- rec.flight.stream(rec.request.Context(), &rec.out) }()
+	go rec.stream()
 }
+
+func (rec *recorder) stream() {
+	defer func() {
+		if cause := recover(); cause != nil {
+			rec.streamed <- panicked{cause}
+		}
+	}()
+	rec.streamed <- rec.flight.stream(rec.request.Context(), &rec.out)
+}
+
+// panicked takes a panic to the goroutine that serves the request, whose panics have somebody who knows what to do about them.
+type panicked struct{ cause any }
+
+func (p panicked) Error() string { return fmt.Sprint("panic: ", p.cause) }
 
 func (rec *recorder) Write(p []byte) (int, error) {
 	if rec.way == open {
@@ -323,6 +338,9 @@ func (rec *recorder) complete() {
 		err = rec.out.Close()
 	}
 	rec.out.Abort()
+	if p, ok := err.(panicked); ok {
+		panic(p.cause)
+	}
 	if rec.returned && !whole && err != nil {
 		panic(http.ErrAbortHandler)
 	}
