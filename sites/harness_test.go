@@ -171,6 +171,7 @@ type faultyStore struct {
 	*sqlite.Store
 	fail    atomic.Bool
 	reading atomic.Pointer[func(sites.RecordQuery)] // called before records are read outside a write
+	writing atomic.Pointer[func()]                  // called before the next write's transaction begins
 }
 
 func (f *faultyStore) Records(ctx context.Context, q sites.RecordQuery) ([]sites.Record, error) {
@@ -181,6 +182,9 @@ func (f *faultyStore) Records(ctx context.Context, q sites.RecordQuery) ([]sites
 }
 
 func (f *faultyStore) Write(ctx context.Context, event *sites.Event, fn func(sites.Tx) error) (int64, error) {
+	if fn := f.writing.Swap(nil); fn != nil {
+		(*fn)()
+	}
 	return f.Store.Write(ctx, event, func(tx sites.Tx) error {
 		if err := fn(tx); err != nil || !f.fail.Load() {
 			return err

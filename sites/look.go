@@ -101,11 +101,15 @@ func (s *Service) Release(ctx context.Context, actor Actor, name string, number 
 	if err != nil {
 		return Release{}, err
 	}
-	r, err := s.store.Release(ctx, site.ID, number)
+	return releaseOf(ctx, s.store, site, number)
+}
+
+func releaseOf(ctx context.Context, r Reader, site Site, number int) (Release, error) {
+	release, err := r.Release(ctx, site.ID, number)
 	if errors.Is(err, ErrNotFound) {
-		return Release{}, Refuse(ErrNotFound, "%s has no release %d.", name, number)
+		return Release{}, Refuse(ErrNotFound, "%s has no release %d.", site.Name, number)
 	}
-	return r, err
+	return release, err
 }
 
 // Await returns when nothing is under way at the site: uploads unpacked before the call serve or have failed.

@@ -89,7 +89,8 @@ func (s *Service) setDesired(ctx context.Context, actor Actor, name string, desi
 	}
 	s.conditions.begin(site.ID)
 	err = s.commit(ctx, eventBy(actor, action, site.Name, ""), func(e *edit) error {
-		if site, err = e.SiteByID(ctx, site.ID); err != nil {
+		site, err := readOwn(ctx, e, actor, site.ID)
+		if err != nil {
 			return err
 		}
 		site.Desired = desired
@@ -130,6 +131,9 @@ func (s *Service) DeleteSite(ctx context.Context, actor Actor, name string) erro
 		return err
 	}
 	err = s.commit(ctx, eventBy(actor, "site.delete", site.Name, ""), func(e *edit) error {
+		if _, err := readOwn(ctx, e, actor, site.ID); err != nil {
+			return err
+		}
 		hosts, err := e.Hosts(ctx, site.ID)
 		if err != nil {
 			return err

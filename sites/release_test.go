@@ -40,6 +40,72 @@ func TestRollBackAndRetention(t *testing.T) {
 	}
 }
 
+// TestActivatingWhatIsPrunedMeanwhile has a release go between the look at it and the transaction.
+func TestActivatingWhatIsPrunedMeanwhile(t *testing.T) {
+	b := boot(t)
+	id := b.create("hello").ID
+	for _, content := range []string{"v1", "v2"} {
+		if _, err := b.upload("hello", content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prune := func() {
+		_, err := b.store.Write(t.Context(), &sites.Event{}, func(tx sites.Tx) error { return tx.DeleteRelease(t.Context(), id, 1) })
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	b.fault.writing.Store(&prune)
+	if r, err := b.Activate(t.Context(), b.ann, "hello", 1); !errors.Is(err, sites.ErrNotFound) {
+		t.Errorf("activated %+v, %v, want that there is no release 1", r, err)
+	}
+	if st := b.await("hello"); st.Wanted != 0 || st.Active != 2 {
+		t.Errorf("release %d is active and %d is wanted", st.Active, st.Wanted)
+	}
+}
+
+// TestWhatAFormerOwnerAsksForAtTheHandOver has a site change hands between the look at its owner and the transaction.
+func TestWhatAFormerOwnerAsksForAtTheHandOver(t *testing.T) {
+	b := boot(t)
+	b.create("hello")
+	for _, content := range []string{"v1", "v2"} {
+		if _, err := b.upload("hello", content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, ask := range map[string]func() error{
+		"activate": func() error { _, err := b.Activate(t.Context(), b.ann, "hello", 1); return err },
+		"stop":     func() error { _, err := b.StopSite(t.Context(), b.ann, "hello"); return err },
+		"delete":   func() error { return b.DeleteSite(t.Context(), b.ann, "hello") },
+	} {
+		b.handOver("hello", b.ann)
+		give := func() { b.handOver("hello", b.bob) }
+		b.fault.writing.Store(&give)
+		if err := ask(); !errors.Is(err, sites.ErrNotFound) {
+			t.Errorf("%s: %v, want that there is no such site", what, err)
+		}
+	}
+	if st, err := b.Site(t.Context(), b.bob, "hello"); err != nil || st.State != sites.StateRunning || st.Active != 2 {
+		t.Errorf("the new owner has %+v, %v", st, err)
+	}
+}
+
+// handOver changes the owner behind the service's back.
+func (b *berth) handOver(name string, to sites.Actor) {
+	b.t.Helper()
+	_, err := b.store.Write(b.t.Context(), &sites.Event{}, func(tx sites.Tx) error {
+		site, err := tx.Site(b.t.Context(), name)
+		if err != nil {
+			return err
+		}
+		site.Owner = to.ID
+		return tx.UpdateSite(b.t.Context(), site)
+	})
+	if err != nil {
+		b.t.Error(err)
+	}
+}
+
 func TestAnActivationSurvivesARestart(t *testing.T) {
 	dir, runtime := t.TempDir(), newStage()
 	b := bootIn(t, dir, runtime, zone)

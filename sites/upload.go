@@ -178,31 +178,41 @@ func (s *Service) Activate(ctx context.Context, actor Actor, name string, number
 	if err != nil {
 		return Release{}, err
 	}
-	release, err := s.Release(ctx, actor, name, number)
-	if err != nil {
-		return Release{}, err
-	}
-	switch {
-	case release.State == ReleaseFailed:
-		return Release{}, Refuse(ErrConflict, "Release %d of %s never worked, so it cannot be activated.", number, name)
-	case release.State == ReleasePreparing && site.Wanted == number:
-		return release, nil // it is on its way
-	case site.Active == number && site.Wanted == 0:
-		return Release{}, Refuse(ErrConflict, "Release %d of %s is active already.", number, name)
-	}
+	var release Release
 	event := eventBy(actor, "release.activate", site.Name, fmt.Sprintf("release %d", number))
 	err = s.commit(ctx, event, func(e *edit) error {
 		site, err := readOwn(ctx, e, actor, site.ID)
 		if err != nil {
 			return err
 		}
+		// Here and not before: a deployment that ends meanwhile prunes releases.
+		if release, err = activatable(ctx, e, site, number); err != nil {
+			return err
+		}
+		if site.Wanted == number {
+			return errUnchanged // it is on its way
+		}
 		site.Wanted = number
 		e.touch(site.ID)
 		return e.UpdateSite(ctx, site)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnchanged) {
 		return Release{}, err
 	}
 	s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	return release, nil
+}
+
+// activatable reads a release that its site may go over to.
+func activatable(ctx context.Context, r Reader, site Site, number int) (Release, error) {
+	release, err := releaseOf(ctx, r, site, number)
+	switch {
+	case err != nil:
+		return Release{}, err
+	case release.State == ReleaseFailed:
+		return Release{}, Refuse(ErrConflict, "Release %d of %s never worked, so it cannot be activated.", number, site.Name)
+	case site.Active == number && site.Wanted == 0:
+		return Release{}, Refuse(ErrConflict, "Release %d of %s is active already.", number, site.Name)
+	}
 	return release, nil
 }

@@ -39,9 +39,13 @@ func TestKilledAtRandomPoints(t *testing.T) {
 
 func killRepeatedly(t *testing.T, p *process, kills int, within time.Duration) {
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	w := &world{t: t, p: p, sites: map[string]*expectation{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d; asked for in the last round:\n%s", seed, strings.Join(w.trail, "\n"))
+		}
+	})
 	for round := range kills {
 		done := make(chan struct{})
 		go func() {
@@ -77,6 +81,7 @@ type world struct {
 	p                *process
 	sites            map[string]*expectation
 	answered, cutOff int
+	trail            []string // what was asked for since the last start, and how it was answered
 }
 
 // expectation is what may be seen of a site.
@@ -105,6 +110,7 @@ func (e *expectation) reset() { e.pages, e.first, e.unclear = map[string]bool{""
 func (w *world) change(random *rand.Rand) {
 	client := w.p.client(nil)
 	defer client.CloseIdleConnections()
+	w.trail = nil
 	for err := error(nil); err == nil; {
 		name := fmt.Sprint("site", random.IntN(worldSites))
 		switch random.IntN(8) {
@@ -126,8 +132,10 @@ func (w *world) change(random *rand.Rand) {
 func (w *world) ask(client *http.Client, method, path string, body any) (status int, text []byte, err error) {
 	if status, text, err = w.p.call(client, method, path, body); err != nil {
 		w.cutOff++
+		w.trail = append(w.trail, method+" "+path+" was cut off")
 		return 0, nil, err
 	}
+	w.trail = append(w.trail, fmt.Sprintf("%s %s: %d %.80s", method, path, status, text))
 	w.answered++
 	return status, text, nil
 }
@@ -158,6 +166,7 @@ func (w *world) remove(client *http.Client, name string) error {
 	}
 	if status == http.StatusNoContent || status == http.StatusNotFound {
 		e.known, e.exists = true, false
+		e.reset()
 	}
 	return nil
 }
