@@ -100,16 +100,17 @@ func (s *Service) settle(ctx context.Context, e *edit, site *Site, release Relea
 }
 
 // prune deletes the oldest releases over the number that is kept, counted apart for those that can be activated and those
-// that failed. It never deletes the newest, the active or the wanted one, or one on its way.
+// that failed. It never deletes the newest, the active or the wanted one, the one that served before, or one on its way.
 func (s *Service) prune(ctx context.Context, e *edit, site Site) (pruned []int, err error) {
 	releases, err := e.Releases(ctx, site.ID)
 	if err != nil {
 		return nil, err
 	}
+	former := servedBefore(releases, site.Active)
 	kept := map[ReleaseState]int{}
 	for i, r := range releases {
 		kept[r.State]++
-		spared := i == 0 || r.Number == site.Active || r.Number == site.Wanted || r.State == ReleasePreparing
+		spared := i == 0 || r.Number == site.Active || r.Number == site.Wanted || r.Number == former || r.State == ReleasePreparing
 		if spared || kept[r.State] <= s.keepReleases {
 			continue
 		}
@@ -119,6 +120,17 @@ func (s *Service) prune(ctx context.Context, e *edit, site Site) (pruned []int, 
 		pruned = append(pruned, r.Number)
 	}
 	return pruned, nil
+}
+
+// servedBefore is the number of the release that was active before the one that is, 0 for none.
+func servedBefore(releases []Release, active int) (number int) {
+	var last time.Time
+	for _, r := range releases {
+		if r.Number != active && r.ActivatedAt.After(last) {
+			number, last = r.Number, r.ActivatedAt
+		}
+	}
+	return number
 }
 
 // removeContent may fail without harm: boot sweeps what the store does not name.

@@ -167,7 +167,8 @@ func TestMistakesDoNotPushOutOldReleases(t *testing.T) {
 	}
 }
 
-func TestPrunedContentServesUntilItsInstanceHasDrained(t *testing.T) {
+// TestWhatServedBeforeIsKept: who went back to an old release and uploads a mistake can go back to it again.
+func TestWhatServedBeforeIsKept(t *testing.T) {
 	b := boot(t)
 	b.create("hello")
 	for i := range 3 {
@@ -175,27 +176,26 @@ func TestPrunedContentServesUntilItsInstanceHasDrained(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.Activate(t.Context(), b.ann, "hello", 1); err != nil {
-		t.Fatal(err)
-	}
-	b.await("hello")
-	old, _ := b.edge.at("hello." + zone)
-	drained := false
-	b.edge.mu.Lock()
-	b.edge.onDrain = func() {
-		drained = true
-		if _, err := os.Stat(old.Root); err != nil {
-			t.Errorf("the content went before its instance had drained: %v", err)
+	for range 2 {
+		if _, err := b.Activate(t.Context(), b.ann, "hello", 1); err != nil {
+			t.Fatal(err)
+		}
+		b.await("hello")
+		if _, err := b.upload("hello", "a mistake"); err != nil {
+			t.Fatal(err)
 		}
 	}
-	b.edge.mu.Unlock()
-	if _, err := b.upload("hello", "v4"); err != nil {
-		t.Fatal(err)
+	old, _ := b.Release(t.Context(), b.ann, "hello", 1)
+	for range 2 {
+		if _, err := b.upload("hello", "more"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	b.edge.mu.Lock()
-	defer b.edge.mu.Unlock()
-	if _, err := os.Stat(old.Root); !drained || !os.IsNotExist(err) {
-		t.Errorf("drained: %v, content of the pruned release: %v", drained, err)
+	if _, err := b.Release(t.Context(), b.ann, "hello", 1); !errors.Is(err, sites.ErrNotFound) {
+		t.Errorf("release 1 has served two releases ago: %+v, %v", old, err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(b.dir, "releases", "*", "*")); len(kept) != 3 {
+		t.Errorf("content is kept of %v, want that of 3 releases", kept)
 	}
 }
 
