@@ -32,6 +32,7 @@ func (p *Panel) renderAccount(c echo.Context, who visitor, status int, v templat
 	}
 	v.Tokens = tokenRows(tokens)
 	v.Role = string(who.account.Role)
+	v.TwoStepSince = who.account.TwoStepSince
 	v.APIURL = p.siteURL(p.cfg.PanelHost) + pathAPI
 	v.Shell = p.shell(c, "Account", templates.SectionAccount)
 	return p.render(c, status, templates.Account(v))
@@ -76,11 +77,16 @@ func (p *Panel) checkNewPassword(c echo.Context, who visitor, field func(string)
 	if field("repeat") != field("password") {
 		return templates.Faults{"repeat": "The two new passwords differ."}, nil
 	}
+	return p.checkCurrent(c, who, field("current"))
+}
+
+// checkCurrent asks for the password again before what would let somebody at an open session take the account over.
+func (p *Panel) checkCurrent(c echo.Context, who visitor, password string) (templates.Faults, error) {
 	from := clientOf(c.Request(), who.account)
-	if wait := p.throttle.Attempt(who.account.Name, from); wait > 0 {
-		return templates.Faults{"current": "Too many attempts. Try again in " + waitWords(seconds(wait)) + "."}, nil
+	if fault := p.tooMany(c, who.account.Name, from); fault != "" {
+		return templates.Faults{"current": fault}, nil
 	}
-	ok, _, err := p.hasher.Verify(c.Request().Context(), from.Addr, who.account.PasswordHash, field("current"))
+	ok, _, err := p.hasher.Verify(c.Request().Context(), from.Addr, who.account.PasswordHash, password)
 	if err != nil {
 		return nil, err
 	}

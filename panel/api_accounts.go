@@ -88,7 +88,7 @@ func (p *Panel) apiCreateAccount(c echo.Context, actor sites.Actor, _ sites.Acco
 	return p.answerAccount(c, http.StatusCreated, account, password)
 }
 
-// apiUpdateAccount changes role, quota or password; what is left out stays as it is.
+// apiUpdateAccount changes role, quota or password, or turns two-step login off; what is left out stays as it is.
 func (p *Panel) apiUpdateAccount(c echo.Context, actor sites.Actor, _ sites.Account) error {
 	ctx := c.Request().Context()
 	account, err := p.service.Account(ctx, c.Param("name"))
@@ -99,9 +99,13 @@ func (p *Panel) apiUpdateAccount(c echo.Context, actor sites.Actor, _ sites.Acco
 		Role     *sites.Role  `json:"role"`
 		Password *string      `json:"password"`
 		Quota    *quotaChange `json:"quota"`
+		TwoStep  *bool        `json:"two_step"`
 	}
 	if err := readJSON(c, &in); err != nil {
 		return err
+	}
+	if in.TwoStep != nil && *in.TwoStep && account.TwoStepSince.IsZero() {
+		return sites.RefuseField(sites.ErrInvalid, "two_step", "Two-step login is turned on by the person, on the page Account. Here it can be turned off.")
 	}
 	if in.Password != nil {
 		if _, _, err := p.newPassword(account.Name, *in.Password); err != nil || *in.Password == "" {
@@ -116,6 +120,11 @@ func (p *Panel) apiUpdateAccount(c echo.Context, actor sites.Actor, _ sites.Acco
 	}
 	if in.Password != nil {
 		if err := p.apiSetPassword(ctx, actor, account, *in.Password); err != nil {
+			return err
+		}
+	}
+	if in.TwoStep != nil && !*in.TwoStep && !account.TwoStepSince.IsZero() {
+		if err := p.dropTwoStep(ctx, actor, account); err != nil {
 			return err
 		}
 	}

@@ -137,13 +137,14 @@ type accountJSON struct {
 	Role      string    `json:"role"`
 	Quota     quotaJSON `json:"quota"`
 	Usage     quotaJSON `json:"usage"`
+	TwoStep   bool      `json:"two_step"` // a login needs a code, too
 	CreatedAt time.Time `json:"created_at"`
 	Password  string    `json:"password,omitempty"` // one that berth made up, this once
 }
 
 func accountOut(a sites.Account, u sites.Usage) accountJSON {
 	return accountJSON{
-		Name: a.Name, Role: string(a.Role), CreatedAt: a.CreatedAt.UTC(),
+		Name: a.Name, Role: string(a.Role), TwoStep: !a.TwoStepSince.IsZero(), CreatedAt: a.CreatedAt.UTC(),
 		Quota: quotaJSON{Sites: a.Quota.Sites, Bytes: a.Quota.Bytes},
 		Usage: quotaJSON{Sites: u.Sites, Bytes: u.Bytes},
 	}

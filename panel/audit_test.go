@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/sites"
 	"berth/templates"
@@ -17,6 +20,7 @@ import (
 // act is a request that succeeds, and the event it must leave.
 type act struct {
 	route, path, contentType, body, action string
+	before                                 func() // prepares it; may be nil
 }
 
 func zipForm(t *testing.T) (contentType, body string) {
@@ -36,59 +40,80 @@ func pageActs(t *testing.T, tokenID int64) []act {
 	kind, form := zipForm(t)
 	password := strings.ReplaceAll(testPassword, " ", "+")
 	return []act{
-		{"/new", "", formType, "name=fresh", "site.create"},
-		{"/sites/:name/stop", "/sites/hello/stop", formType, "", "site.stop"},
-		{"/sites/:name/start", "/sites/hello/start", formType, "", "site.start"},
-		{"/sites/:name/restart", "/sites/hello/restart", formType, "", "site.restart"},
-		{"/sites/:name/releases", "/sites/hello/releases", kind, form, "release.upload"},
-		{"/sites/:name/releases/:number/activate", "/sites/hello/releases/1/activate", formType, "", "release.activate"},
-		{"/sites/:name/records", "/sites/hello/records", formType, "type=TXT&data=x", "record.add"},
-		{"/sites/:name/records/:id", "/sites/hello/records/2", formType, "data=y&was=300+%22x%22", "record.update"},
-		{"/sites/:name/records/:id/delete", "/sites/hello/records/2/delete", formType, "", "record.delete"},
-		{"/sites/:name/domains", "/sites/hello/domains", formType, "name=www.example.com", "domain.add"},
-		{"/sites/:name/domains/:domain/remove", "/sites/hello/domains/www.example.com/remove", formType, "", "domain.remove"},
-		{"/sites/:name/domains/main", "/sites/hello/domains/main", formType, "canonical=hello.sites.test", "site.options"},
-		{"/sites/:name/settings/instances", "/sites/hello/settings/instances", formType, "instances=2", "site.update"},
-		{"/sites/:name/settings/addresses", "/sites/hello/settings/addresses", formType, "trailing_slash=add", "site.options"},
-		{"/sites/:name/settings/https", "/sites/hello/settings/https", formType, "hsts=host", "site.options"},
-		{"/sites/:name/settings/password", "/sites/hello/settings/password", formType, "user=guest&password=" + password, "site.options"},
-		{"/sites/:name/settings/no-password", "/sites/hello/settings/no-password", formType, "", "site.options"},
-		{"/sites/:name/settings/visitors", "/sites/hello/settings/visitors", formType, "allow=192.0.2.1", "site.options"},
-		{"/sites/:name/settings/maintenance", "/sites/hello/settings/maintenance", formType, "maintenance=on", "site.options"},
-		{"/sites/:name/settings/pages", "/sites/hello/settings/pages", formType, "down_page=index.html", "site.options"},
-		{"/sites/:name/settings/limits", "/sites/hello/settings/limits", formType, "connections=5", "site.options"},
-		{"/sites/:name/delete", "/sites/hello/delete", formType, "confirm=hello", "site.delete"},
-		{"/account/tokens", "", formType, "label=ci", "token.create"},
-		{"/account/tokens/:id/revoke", fmt.Sprintf("/account/tokens/%d/revoke", tokenID), formType, "", "token.delete"},
-		{"/admin/accounts", "", formType, "name=carol&role=owner&sites=1&storage_mb=1", "account.create"},
-		{"/admin/accounts/:name", "/admin/accounts/carol", formType, "role=admin&sites=1&storage_mb=1", "account.update"},
-		{"/admin/accounts/:name/password", "/admin/accounts/carol/password", formType, "", "account.password"},
-		{"/admin/accounts/:name/tokens", "/admin/accounts/carol/tokens", formType, "", "token.end-all"},
-		{"/admin/accounts/:name/delete", "/admin/accounts/carol/delete", formType, "confirm=carol", "account.delete"},
-		{"/admin/certificates/:host/renew", "/admin/certificates/*.sites.test/renew", formType, "", "certificate.renew"},
-		{"/account/password", "", formType, "current=" + password + "&password=another+one+1&repeat=another+one+1", "account.password"},
-		{"/logout", "", formType, "", "account.logout"},
-		{"/login", "", formType, "account=ann&password=" + password, "account.login"},
+		{"/new", "", formType, "name=fresh", "site.create", nil},
+		{"/sites/:name/stop", "/sites/hello/stop", formType, "", "site.stop", nil},
+		{"/sites/:name/start", "/sites/hello/start", formType, "", "site.start", nil},
+		{"/sites/:name/restart", "/sites/hello/restart", formType, "", "site.restart", nil},
+		{"/sites/:name/releases", "/sites/hello/releases", kind, form, "release.upload", nil},
+		{"/sites/:name/releases/:number/activate", "/sites/hello/releases/1/activate", formType, "", "release.activate", nil},
+		{"/sites/:name/records", "/sites/hello/records", formType, "type=TXT&data=x", "record.add", nil},
+		{"/sites/:name/records/:id", "/sites/hello/records/2", formType, "data=y&was=300+%22x%22", "record.update", nil},
+		{"/sites/:name/records/:id/delete", "/sites/hello/records/2/delete", formType, "", "record.delete", nil},
+		{"/sites/:name/domains", "/sites/hello/domains", formType, "name=www.example.com", "domain.add", nil},
+		{"/sites/:name/domains/:domain/remove", "/sites/hello/domains/www.example.com/remove", formType, "", "domain.remove", nil},
+		{"/sites/:name/domains/main", "/sites/hello/domains/main", formType, "canonical=hello.sites.test", "site.options", nil},
+		{"/sites/:name/settings/instances", "/sites/hello/settings/instances", formType, "instances=2", "site.update", nil},
+		{"/sites/:name/settings/addresses", "/sites/hello/settings/addresses", formType, "trailing_slash=add", "site.options", nil},
+		{"/sites/:name/settings/https", "/sites/hello/settings/https", formType, "hsts=host", "site.options", nil},
+		{"/sites/:name/settings/password", "/sites/hello/settings/password", formType, "user=guest&password=" + password, "site.options", nil},
+		{"/sites/:name/settings/no-password", "/sites/hello/settings/no-password", formType, "", "site.options", nil},
+		{"/sites/:name/settings/visitors", "/sites/hello/settings/visitors", formType, "allow=192.0.2.1", "site.options", nil},
+		{"/sites/:name/settings/maintenance", "/sites/hello/settings/maintenance", formType, "maintenance=on", "site.options", nil},
+		{"/sites/:name/settings/pages", "/sites/hello/settings/pages", formType, "down_page=index.html", "site.options", nil},
+		{"/sites/:name/settings/limits", "/sites/hello/settings/limits", formType, "connections=5", "site.options", nil},
+		{"/sites/:name/delete", "/sites/hello/delete", formType, "confirm=hello", "site.delete", nil},
+		{"/account/tokens", "", formType, "label=ci", "token.create", nil},
+		{"/account/tokens/:id/revoke", fmt.Sprintf("/account/tokens/%d/revoke", tokenID), formType, "", "token.delete", nil},
+		{"/admin/accounts", "", formType, "name=carol&role=owner&sites=1&storage_mb=1", "account.create", nil},
+		{"/admin/accounts/:name", "/admin/accounts/carol", formType, "role=admin&sites=1&storage_mb=1", "account.update", nil},
+		{"/admin/accounts/:name/password", "/admin/accounts/carol/password", formType, "", "account.password", nil},
+		{"/admin/accounts/:name/tokens", "/admin/accounts/carol/tokens", formType, "", "token.end-all", nil},
+		{"/admin/accounts/:name/delete", "/admin/accounts/carol/delete", formType, "confirm=carol", "account.delete", nil},
+		{"/admin/certificates/:host/renew", "/admin/certificates/*.sites.test/renew", formType, "", "certificate.renew", nil},
+		{"/account/password", "", formType, "current=" + password + "&password=another+one+1&repeat=another+one+1", "account.password", nil},
+		{"/logout", "", formType, "", "account.logout", nil},
+		{"/login", "", formType, "account=ann&password=" + password, "account.login", nil},
+	}
+}
+
+// twoStepActs are carried out in this order, by root at the browser.
+func (w *world) twoStepActs(b *browser) []act {
+	b.open("/account/two-step")
+	key, password := b.appKey(), "current="+url.QueryEscape(testPassword)
+	login := func() {
+		b.send(http.MethodPost, "/login", formType, strings.NewReader("account=root&password="+url.QueryEscape(testPassword)))
+	}
+	ofBob := func() {
+		if err := w.TurnOnTwoStep(w.t.Context(), w.actor("bob"), sites.TwoStep{Secret: []byte("x")}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return []act{
+		{"/account/two-step", "", formType, password + "&code=" + appCode(w.t, key, 0), "two-step.on", nil},
+		{"/account/two-step/codes", "", formType, password, "two-step.codes", nil},
+		{"/login/code", "", formType, "code=" + appCode(w.t, key, 30*time.Second), "account.login", login},
+		{"/account/two-step/off", "", formType, password, "two-step.off", nil},
+		{"/admin/accounts/:name/two-step", "/admin/accounts/bob/two-step", formType, "", "two-step.off", ofBob},
 	}
 }
 
 // zoneActs are carried out in this order, by an admin at a browser.
 func zoneActs() []act {
 	return []act{
-		{"/tsig-keys", "", formType, "name=ns2", "tsig.add"},
-		{"/tsig-keys/:key/delete", "/tsig-keys/ns2/delete", formType, "", "tsig.delete"},
-		{"/zones", "", formType, "name=example.org&kind=primary", "zone.add"},
-		{"/zones/:zone/records", "/zones/example.org/records", formType, "type=TXT&data=x", "record.add"},
-		{"/zones/:zone/records/:id", "/zones/example.org/records/1", formType, "data=y&was=300+%22x%22", "record.update"},
-		{"/zones/:zone/records/:id/delete", "/zones/example.org/records/1/delete", formType, "", "record.delete"},
-		{"/zones/:zone/roll", "/zones/example.org/roll", formType, "role=ksk", "key.roll"},
-		{"/zones/:zone/ds", "/zones/example.org/ds", formType, "", "key.retire"},
-		{"/zones/:zone/peers", "/zones/example.org/peers", formType, "peer_name=two&from=192.0.2.2", "zone.update"},
-		{"/zones/:zone/remove-peer", "/zones/example.org/remove-peer", formType, "peer_name=two", "zone.update"},
-		{"/zones/:zone/sign", "/zones/example.org/sign", formType, "signed=&ds_removed=yes", "zone.update"},
-		{"/zones/:zone/delete", "/zones/example.org/delete", formType, "confirm=example.org", "zone.delete"},
-		{"/zones", "", formType, "name=example.org&kind=secondary&primaries=192.0.2.1", "zone.add"},
-		{"/zones/:zone/primaries", "/zones/example.org/primaries", formType, "primaries=192.0.2.2", "zone.update"},
+		{"/tsig-keys", "", formType, "name=ns2", "tsig.add", nil},
+		{"/tsig-keys/:key/delete", "/tsig-keys/ns2/delete", formType, "", "tsig.delete", nil},
+		{"/zones", "", formType, "name=example.org&kind=primary", "zone.add", nil},
+		{"/zones/:zone/records", "/zones/example.org/records", formType, "type=TXT&data=x", "record.add", nil},
+		{"/zones/:zone/records/:id", "/zones/example.org/records/1", formType, "data=y&was=300+%22x%22", "record.update", nil},
+		{"/zones/:zone/records/:id/delete", "/zones/example.org/records/1/delete", formType, "", "record.delete", nil},
+		{"/zones/:zone/roll", "/zones/example.org/roll", formType, "role=ksk", "key.roll", nil},
+		{"/zones/:zone/ds", "/zones/example.org/ds", formType, "", "key.retire", nil},
+		{"/zones/:zone/peers", "/zones/example.org/peers", formType, "peer_name=two&from=192.0.2.2", "zone.update", nil},
+		{"/zones/:zone/remove-peer", "/zones/example.org/remove-peer", formType, "peer_name=two", "zone.update", nil},
+		{"/zones/:zone/sign", "/zones/example.org/sign", formType, "signed=&ds_removed=yes", "zone.update", nil},
+		{"/zones/:zone/delete", "/zones/example.org/delete", formType, "confirm=example.org", "zone.delete", nil},
+		{"/zones", "", formType, "name=example.org&kind=secondary&primaries=192.0.2.1", "zone.add", nil},
+		{"/zones/:zone/primaries", "/zones/example.org/primaries", formType, "primaries=192.0.2.2", "zone.update", nil},
 	}
 }
 
@@ -98,32 +123,32 @@ var silent = []string{"POST /sites/:name/domains/:domain/check", "POST /api/v1/s
 // apiActs are carried out in this order, by an admin with a token; route begins with the method.
 func apiActs(t *testing.T) []act {
 	return []act{
-		{"POST /sites", "/sites", jsonType, `{"name":"fresher"}`, "site.create"},
-		{"PATCH /sites/:name", "/sites/hello", jsonType, `{"owner":"bob"}`, "site.update"},
-		{"POST /sites/:name/stop", "/sites/hello/stop", "", "", "site.stop"},
-		{"POST /sites/:name/start", "/sites/hello/start", "", "", "site.start"},
-		{"POST /sites/:name/restart", "/sites/hello/restart", "", "", "site.restart"},
-		{"POST /sites/:name/releases", "/sites/hello/releases", zipType, string(zipOf(t, "index.html")), "release.upload"},
-		{"POST /sites/:name/releases/:id/activate", "/sites/hello/releases/1/activate", "", "", "release.activate"},
-		{"DELETE /sites/:name", "/sites/hello", "", "", "site.delete"},
-		{"POST /accounts", "/accounts", jsonType, `{"name":"dora"}`, "account.create"},
-		{"PATCH /accounts/:name", "/accounts/dora", jsonType, `{"role":"admin"}`, "account.update"},
-		{"DELETE /accounts/:name", "/accounts/dora", "", "", "account.delete"},
-		{"POST /records", "/records", jsonType, `{"name":"example.sites.test","type":"TXT","data":"x"}`, "record.add"},
-		{"PATCH /records/:id", "/records/3", jsonType, `{"ttl":60}`, "record.update"},
-		{"DELETE /records/:id", "/records/3", "", "", "record.delete"},
-		{"POST /tsig-keys", "/tsig-keys", jsonType, `{"name":"ns2"}`, "tsig.add"},
-		{"DELETE /tsig-keys/:key", "/tsig-keys/ns2", "", "", "tsig.delete"},
-		{"POST /zones", "/zones", jsonType, `{"name":"example.net"}`, "zone.add"},
-		{"PATCH /zones/:zone", "/zones/example.net", jsonType, `{"peers":[]}`, "zone.update"},
-		{"POST /zones/:zone/import", "/zones/example.net/import", "text/dns", "www 300 A 192.0.2.1\n", "zone.import"},
-		{"POST /zones/:zone/keys", "/zones/example.net/keys", jsonType, `{"role":"ksk"}`, "key.roll"},
-		{"POST /zones/:zone/ds-confirmed", "/zones/example.net/ds-confirmed", "", "", "key.retire"},
-		{"POST /sites/:name/domains", "/sites/fresher/domains", jsonType, `{"name":"shop.example.net"}`, "domain.add"},
-		{"DELETE /sites/:name/domains/:domain", "/sites/fresher/domains/shop.example.net", "", "", "domain.remove"},
-		{"DELETE /held-domains/:domain", "/held-domains/shop.example.net", "", "", "domain.release"},
-		{"DELETE /zones/:zone", "/zones/example.net", "", "", "zone.delete"},
-		{"POST /certificates/:host/renew", "/certificates/sites.test/renew", "", "", "certificate.renew"},
+		{"POST /sites", "/sites", jsonType, `{"name":"fresher"}`, "site.create", nil},
+		{"PATCH /sites/:name", "/sites/hello", jsonType, `{"owner":"bob"}`, "site.update", nil},
+		{"POST /sites/:name/stop", "/sites/hello/stop", "", "", "site.stop", nil},
+		{"POST /sites/:name/start", "/sites/hello/start", "", "", "site.start", nil},
+		{"POST /sites/:name/restart", "/sites/hello/restart", "", "", "site.restart", nil},
+		{"POST /sites/:name/releases", "/sites/hello/releases", zipType, string(zipOf(t, "index.html")), "release.upload", nil},
+		{"POST /sites/:name/releases/:id/activate", "/sites/hello/releases/1/activate", "", "", "release.activate", nil},
+		{"DELETE /sites/:name", "/sites/hello", "", "", "site.delete", nil},
+		{"POST /accounts", "/accounts", jsonType, `{"name":"dora"}`, "account.create", nil},
+		{"PATCH /accounts/:name", "/accounts/dora", jsonType, `{"role":"admin"}`, "account.update", nil},
+		{"DELETE /accounts/:name", "/accounts/dora", "", "", "account.delete", nil},
+		{"POST /records", "/records", jsonType, `{"name":"example.sites.test","type":"TXT","data":"x"}`, "record.add", nil},
+		{"PATCH /records/:id", "/records/3", jsonType, `{"ttl":60}`, "record.update", nil},
+		{"DELETE /records/:id", "/records/3", "", "", "record.delete", nil},
+		{"POST /tsig-keys", "/tsig-keys", jsonType, `{"name":"ns2"}`, "tsig.add", nil},
+		{"DELETE /tsig-keys/:key", "/tsig-keys/ns2", "", "", "tsig.delete", nil},
+		{"POST /zones", "/zones", jsonType, `{"name":"example.net"}`, "zone.add", nil},
+		{"PATCH /zones/:zone", "/zones/example.net", jsonType, `{"peers":[]}`, "zone.update", nil},
+		{"POST /zones/:zone/import", "/zones/example.net/import", "text/dns", "www 300 A 192.0.2.1\n", "zone.import", nil},
+		{"POST /zones/:zone/keys", "/zones/example.net/keys", jsonType, `{"role":"ksk"}`, "key.roll", nil},
+		{"POST /zones/:zone/ds-confirmed", "/zones/example.net/ds-confirmed", "", "", "key.retire", nil},
+		{"POST /sites/:name/domains", "/sites/fresher/domains", jsonType, `{"name":"shop.example.net"}`, "domain.add", nil},
+		{"DELETE /sites/:name/domains/:domain", "/sites/fresher/domains/shop.example.net", "", "", "domain.remove", nil},
+		{"DELETE /held-domains/:domain", "/held-domains/shop.example.net", "", "", "domain.release", nil},
+		{"DELETE /zones/:zone", "/zones/example.net", "", "", "zone.delete", nil},
+		{"POST /certificates/:host/renew", "/certificates/sites.test/renew", "", "", "certificate.renew", nil},
 	}
 }
 
@@ -166,10 +191,13 @@ func TestEveryChangeIsInTheAuditLog(t *testing.T) {
 		delete(left, route)
 	}
 	b := w.login("root")
-	for _, a := range append(zoneActs(), pageActs(t, tokens[0].ID)...) {
+	for _, a := range slices.Concat(zoneActs(), w.twoStepActs(b), pageActs(t, tokens[0].ID)) {
 		delete(left, "POST "+a.route)
 		if a.path == "" {
 			a.path = a.route
+		}
+		if a.before != nil {
+			a.before()
 		}
 		before := w.newest().ID
 		if p := b.once(http.MethodPost, a.path, a.contentType, strings.NewReader(a.body)); p.status != 303 {

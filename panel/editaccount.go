@@ -43,15 +43,16 @@ func (p *Panel) renderEditAccount(c echo.Context, who visitor, status int, a sit
 		return err
 	}
 	return p.render(c, status, templates.EditAccount(templates.EditAccountView{
-		Secret:    p.takeSecret(c, who),
-		Tokens:    tokenRows(tokens),
-		Shell:     p.shell(c, a.Name, templates.SectionAccounts),
-		Name:      a.Name,
-		Self:      a.ID == who.account.ID,
-		Quota:     quota,
-		CreatedAt: a.CreatedAt,
-		Form:      form,
-		Sites:     p.siteRows(list[:min(len(list), sitesPerPage)]),
+		Secret:       p.takeSecret(c, who),
+		Tokens:       tokenRows(tokens),
+		Shell:        p.shell(c, a.Name, templates.SectionAccounts),
+		Name:         a.Name,
+		Self:         a.ID == who.account.ID,
+		Quota:        quota,
+		CreatedAt:    a.CreatedAt,
+		TwoStepSince: a.TwoStepSince,
+		Form:         form,
+		Sites:        p.siteRows(list[:min(len(list), sitesPerPage)]),
 	}))
 }
 
@@ -161,6 +162,26 @@ func (p *Panel) endTokens(ctx context.Context, actor sites.Actor, account sites.
 	}
 	p.streams.endAccount(account.ID)
 	return nil
+}
+
+func (p *Panel) endTwoStep(c echo.Context, who visitor) error {
+	account, err := p.service.Account(c.Request().Context(), c.Param("name"))
+	if err != nil {
+		return err
+	}
+	if err := p.dropTwoStep(c.Request().Context(), who.actor, account); err != nil {
+		return err
+	}
+	return p.done(c, templates.EditAccountPath(account.Name), "The two-step login of "+account.Name+" is off: the password is enough.")
+}
+
+// dropTwoStep also ends the account's streams; its sessions end by themselves.
+func (p *Panel) dropTwoStep(ctx context.Context, actor sites.Actor, account sites.Account) error {
+	err := p.service.TurnOffTwoStep(ctx, actor, account.Name)
+	if err == nil {
+		p.streams.endAccount(account.ID)
+	}
+	return err
 }
 
 func (p *Panel) revokeTokens(c echo.Context, who visitor) error {

@@ -46,9 +46,7 @@ func (p *Panel) login(c echo.Context) error {
 		return err
 	}
 	from := clientOf(c.Request(), account)
-	if wait := p.throttle.Attempt(view.AccountName, from); wait > 0 {
-		c.Response().Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
-		view.Fault = "Too many attempts. Try again in " + waitWords(seconds(wait)) + "."
+	if view.Fault = p.tooMany(c, view.AccountName, from); view.Fault != "" {
 		return p.renderLogin(c, http.StatusTooManyRequests, view)
 	}
 	account, ok, err := p.checkLogin(c, account, field("password"))
@@ -59,12 +57,34 @@ func (p *Panel) login(c echo.Context) error {
 		view.Fault = "The account or the password is wrong."
 		return p.renderLogin(c, http.StatusForbidden, view)
 	}
-	p.throttle.Succeeded(view.AccountName, from)
-	http.SetCookie(c.Response(), auth.NewDevice(int64(account.ID), account.PasswordHash))
-	if err := p.beginSession(c, account); err != nil {
+	if !account.TwoStepSince.IsZero() {
+		return p.challenge(c, account, view.Next)
+	}
+	if err := p.service.Record(c.Request().Context(), actorOf(account, c.Request()), "account.login", account.Name, ""); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, localPath(view.Next, templates.PathSites))
+	return p.loggedIn(c, account, from, view.Next)
+}
+
+// loggedIn begins the session of an account whose login is recorded.
+func (p *Panel) loggedIn(c echo.Context, account sites.Account, from auth.Client, next string) error {
+	p.throttle.Succeeded(account.Name, from)
+	if err := p.sessions.Login(c.Request().Context(), int64(account.ID), fingerprint(account)); err != nil {
+		return err
+	}
+	http.SetCookie(c.Response(), auth.NewDevice(int64(account.ID), account.PasswordHash))
+	p.notify(c, templates.NoticeSuccess, "You are logged in as "+account.Name+".")
+	return c.Redirect(http.StatusSeeOther, localPath(next, templates.PathSites))
+}
+
+// tooMany counts an attempt to log in, or says how long to wait before the next.
+func (p *Panel) tooMany(c echo.Context, account string, from auth.Client) (fault string) {
+	wait := p.throttle.Attempt(account, from)
+	if wait == 0 {
+		return ""
+	}
+	c.Response().Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+	return "Too many attempts. Try again in " + waitWords(seconds(wait)) + "."
 }
 
 // clientOf is who tries to log in to the account.
@@ -127,18 +147,6 @@ func waitWords(seconds int) string {
 		return "a minute"
 	}
 	return fmt.Sprintf("%d minutes", (seconds+59)/60)
-}
-
-func (p *Panel) beginSession(c echo.Context, account sites.Account) error {
-	ctx := c.Request().Context()
-	if err := p.service.Record(ctx, actorOf(account, c.Request()), "account.login", account.Name, ""); err != nil {
-		return err
-	}
-	if err := p.sessions.Login(ctx, int64(account.ID), fingerprint(account)); err != nil {
-		return err
-	}
-	p.notify(c, templates.NoticeSuccess, "You are logged in as "+account.Name+".")
-	return nil
 }
 
 func (p *Panel) logout(c echo.Context) error {

@@ -26,6 +26,8 @@ func (p *Panel) routes(e *echo.Echo) {
 
 	get(e, templates.PathLogin, p.loginPage)
 	e.POST(templates.PathLogin, p.login)
+	get(e, templates.PathLoginCode, p.loginCodePage)
+	e.POST(templates.PathLoginCode, p.loginCode)
 	e.POST(templates.PathLogout, p.logout)
 
 	p.ownerRoutes(e)
@@ -72,6 +74,12 @@ func (p *Panel) ownerRoutes(e *echo.Echo) {
 	e.POST(templates.PathTokens, p.page(p.createToken))
 	get(e, templates.PathTokens, p.page(toParent))
 	e.POST("/account/tokens/:id/revoke", p.page(p.revokeToken))
+	get(e, templates.PathTwoStep, p.page(p.twoStepPage))
+	e.POST(templates.PathTwoStep, p.page(p.turnOnTwoStep))
+	e.POST(templates.PathTwoStepOff, p.page(p.turnOffTwoStep))
+	get(e, templates.PathTwoStepOff, p.page(toParent))
+	e.POST(templates.PathTwoStepCodes, p.page(p.replaceRecoveryCodes))
+	get(e, templates.PathTwoStepCodes, p.page(toParent))
 
 	get(e, templates.PathEvents, p.part(p.events))
 	get(e, templates.PathSitesLive, p.part(p.sitesLive))
@@ -109,6 +117,7 @@ func (p *Panel) adminRoutes(e *echo.Echo) {
 	e.POST("/admin/accounts/:name/password", p.adminPage(p.resetPassword))
 	get(e, "/admin/accounts/:name/password", p.adminPage(toParent))
 	e.POST("/admin/accounts/:name/tokens", p.adminPage(p.revokeTokens))
+	e.POST("/admin/accounts/:name/two-step", p.adminPage(p.endTwoStep))
 	e.POST("/admin/accounts/:name/delete", p.adminPage(p.deleteAccount))
 	get(e, "/admin/accounts/:name/delete", p.adminPage(toParent))
 	get(e, templates.PathActivity, p.adminPage(p.activityPage))

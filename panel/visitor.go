@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"berth/panel/auth"
@@ -61,7 +62,9 @@ func (p *Panel) sessionAccount(ctx context.Context) (sites.Account, bool, error)
 	return account, true, nil
 }
 
-func fingerprint(a sites.Account) string { return auth.Fingerprint(a.PasswordHash, string(a.Role)) }
+func fingerprint(a sites.Account) string {
+	return auth.Fingerprint(string(a.Role), a.PasswordHash, strconv.FormatInt(a.TwoStepSince.UnixMilli(), 10))
+}
 
 func actorOf(a sites.Account, r *http.Request) sites.Actor {
 	return sites.Actor{ID: a.ID, Name: a.Name, Role: a.Role, Origin: clientAddr(r).String()}
@@ -176,7 +179,7 @@ func localPath(next, fallback string) string {
 		return fallback
 	}
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Path == templates.PathLogin || u.Path == templates.PathLogout {
+	if err != nil || u.IsAbs() || u.Host != "" || strings.HasPrefix(u.Path, templates.PathLogin) || u.Path == templates.PathLogout {
 		return fallback
 	}
 	return u.RequestURI()

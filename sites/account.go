@@ -20,6 +20,7 @@ type Account struct {
 	Role         Role
 	PasswordHash string // opaque here; panel/auth makes and checks it
 	Quota        Quota
+	TwoStepSince time.Time // since when a login needs a code, too; zero: it does not
 	CreatedAt    time.Time
 }
 

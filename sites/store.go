@@ -117,6 +117,7 @@ type AccountReader interface {
 	Usage(ctx context.Context, id AccountID) (Usage, error)
 	AccountByToken(ctx context.Context, hash []byte) (Account, Token, error)
 	Tokens(ctx context.Context, account AccountID) ([]Token, error)
+	TwoStep(ctx context.Context, account AccountID) (TwoStep, error)
 }
 
 // EventReader reads the audit log.
@@ -182,7 +183,9 @@ type RecordWriter interface {
 type AccountWriter interface {
 	InsertAccount(ctx context.Context, a Account) (AccountID, error)
 	UpdateAccount(ctx context.Context, a Account) error
-	DeleteAccount(ctx context.Context, id AccountID) error // with its tokens
+	DeleteAccount(ctx context.Context, id AccountID) error // with its tokens and TwoStep
+	PutTwoStep(ctx context.Context, t TwoStep) error       // in place of the account's
+	DeleteTwoStep(ctx context.Context, account AccountID) error
 	InsertToken(ctx context.Context, t Token, hash []byte) (int64, error)
 	UpdateToken(ctx context.Context, t Token) error
 	DeleteToken(ctx context.Context, account AccountID, id int64) error

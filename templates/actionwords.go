@@ -42,6 +42,10 @@ var phrases = map[string]string{
 	"account.login-refused": "tried to log in and was refused",
 	"account.logout":        "logged out",
 
+	"two-step.on":    "turned two-step login on",
+	"two-step.off":   "turned two-step login off",
+	"two-step.codes": "made new recovery codes",
+
 	"token.end-all": "revoked all API tokens of the account",
 	"token.create":  "made an API token",
 	"token.delete":  "revoked an API token",

@@ -331,6 +331,12 @@ func ownerPages() []page {
 			Shell: owner("Account", SectionAccount), Role: "owner", Quota: quotaOfMarie, APIURL: "https://sites.example.org/api/v1", NewToken: "berth_5fQ2mXo1y7tVwZ0nKc3LrJd8HsUeGaBp",
 			Tokens: []TokenRow{{1, "build server", before(90 * day), before(3 * time.Hour)}, {2, "laptop", before(time.Minute), time.Time{}}},
 		}),
+		newPage("login-code", LoginCode, LoginCodeView{Shell: Shell{Title: "Log in", Zone: "sites.example.org"}, Next: "/sites/bakery", Fault: "This code is wrong, or was used before. Wait for the app's next one."}),
+		newPage("two-step-off", TwoStep, TwoStepView{
+			Shell: owner("Two-step login", SectionAccount), Key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP", QR: QR{Size: 29, Path: "M4 4h7v7h-7zM18 4h7v7h-7zM4 18h7v7h-7zM12 12h1v1h-1z"},
+			Faults: Faults{"code": "This is not the code that the app shows now. Is the clock of the phone right?"},
+		}),
+		newPage("two-step-on", TwoStep, TwoStepView{Shell: owner("Two-step login", SectionAccount, Notice{NoticeSuccess, "Two-step login is on."}), Since: before(time.Hour), Left: 10, Codes: "river-otte-rlam-p62x\nabcd-efgh-jkmn-pqrs", FaultyOff: true, Faults: Faults{"current": "This is not your current password."}}),
 		newPage("error", Error, ErrorView{Shell: owner("Not found", SectionNone), Code: 404}),
 	}
 	for _, p := range []page{newPage("sites-live", SitesLive, mine), newPage("site-live", SiteLive, siteView())} {
@@ -356,7 +362,7 @@ func adminPages() []page {
 		newPage("all-sites-many", AllSites, many),
 		newPage("accounts", Accounts, AccountsView{Shell: shell("Accounts", SectionAccounts), Accounts: accountRows(), Form: form, Secret: Secret{"tom", "river-otter-lamp-62"}}),
 		newPage("accounts-refused", Accounts, AccountsView{Shell: shell("Accounts", SectionAccounts), Accounts: accountRows(), Form: refused}),
-		newPage("edit-account", EditAccount, EditAccountView{Shell: shell("tom", SectionAccounts), Name: "tom", Quota: accountRows()[2].Quota, CreatedAt: before(9 * day), Form: AccountForm{Role: "owner", Sites: "10", StorageMB: "2048"}, Sites: siteRows()[2:3], Tokens: tokens}),
+		newPage("edit-account", EditAccount, EditAccountView{Shell: shell("tom", SectionAccounts), Name: "tom", Quota: accountRows()[2].Quota, CreatedAt: before(9 * day), Form: AccountForm{Role: "owner", Sites: "10", StorageMB: "2048"}, Sites: siteRows()[2:3], Tokens: tokens, TwoStepSince: before(3 * day)}),
 		newPage("activity", Activity, ActivityView{Shell: shell("Activity", SectionActivity), Events: activity(), Limit: 50, More: true}),
 		newPage("activity-none", Activity, ActivityView{Shell: shell("Activity", SectionActivity), Subject: "hello", Limit: 50}),
 	}

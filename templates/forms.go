@@ -136,3 +136,11 @@ func quotaBytes(q QuotaUse) string {
 	}
 	return size(q.Bytes) + " of " + size(q.MaxBytes) + " stored"
 }
+
+// faultOf is what is wrong with the password in the form that turns two-step login off, or in that for new codes.
+func (v TwoStepView) faultOf(off bool) string {
+	if v.FaultyOff != off {
+		return ""
+	}
+	return v.Faults["current"]
+}

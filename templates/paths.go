@@ -8,23 +8,27 @@ import (
 // The paths that the pages link to and post to. Names of sites never follow a path at the same place as a fixed
 // word, so a site may have any name.
 const (
-	PathSites        = "/"                   // GET: my sites
-	PathNewSite      = "/new"                // GET: the form; POST: create
-	PathLogin        = "/login"              // GET, POST
-	PathLogout       = "/logout"             // POST
-	PathAccount      = "/account"            // GET
-	PathPassword     = "/account/password"   // POST
-	PathTokens       = "/account/tokens"     // POST: create
-	PathStatus       = "/admin/status"       // GET
-	PathAllSites     = "/admin/sites"        // GET
-	PathCertificates = "/admin/certificates" // GET
-	PathAccounts     = "/admin/accounts"     // GET; POST: create
-	PathActivity     = "/admin/activity"     // GET
-	PathEvents       = "/events"             // GET: server-sent events; event "site" carries a site's name
-	PathSitesLive    = "/live/sites"         // GET: SitesLive
-	PathAllLive      = "/live/all-sites"     // GET: AllSitesLive
-	PathStatusLive   = "/live/status"        // GET: StatusLive
-	PathAssets       = "/assets/"            // GET: the files of Assets
+	PathSites        = "/"                    // GET: my sites
+	PathNewSite      = "/new"                 // GET: the form; POST: create
+	PathLogin        = "/login"               // GET, POST
+	PathLogout       = "/logout"              // POST
+	PathLoginCode    = "/login/code"          // GET, POST: the second step
+	PathAccount      = "/account"             // GET
+	PathPassword     = "/account/password"    // POST
+	PathTokens       = "/account/tokens"      // POST: create
+	PathTwoStep      = "/account/two-step"    // GET; POST: turn on
+	PathTwoStepOff   = PathTwoStep + "/off"   // POST
+	PathTwoStepCodes = PathTwoStep + "/codes" // POST: new ones
+	PathStatus       = "/admin/status"        // GET
+	PathAllSites     = "/admin/sites"         // GET
+	PathCertificates = "/admin/certificates"  // GET
+	PathAccounts     = "/admin/accounts"      // GET; POST: create
+	PathActivity     = "/admin/activity"      // GET
+	PathEvents       = "/events"              // GET: server-sent events; event "site" carries a site's name
+	PathSitesLive    = "/live/sites"          // GET: SitesLive
+	PathAllLive      = "/live/all-sites"      // GET: AllSitesLive
+	PathStatusLive   = "/live/status"         // GET: StatusLive
+	PathAssets       = "/assets/"             // GET: the files of Assets
 	pathSitePrefix   = "/sites/"
 	pathLivePrefix   = "/live/sites/"
 	pathAdminPrefix  = "/admin/accounts/"
@@ -67,6 +71,9 @@ func EditAccountPath(name string) string { return pathAdminPrefix + url.PathEsca
 
 // ResetPasswordPath is where an account's new password is posted to; an empty one asks berth to make one up.
 func ResetPasswordPath(name string) string { return EditAccountPath(name) + "/password" }
+
+// EndTwoStepPath is where the end of an account's two-step login is posted to.
+func EndTwoStepPath(name string) string { return EditAccountPath(name) + "/two-step" }
 
 // RevokeTokensPath is where the end of all tokens of an account is posted to.
 func RevokeTokensPath(name string) string { return EditAccountPath(name) + "/tokens" }

@@ -57,6 +57,13 @@ type LoginView struct {
 	Fault       string // why the last attempt failed
 }
 
+// LoginCodeView is the second step of a login. Input: code, of the app or a recovery code.
+type LoginCodeView struct {
+	Shell
+	Next  string // as for LoginView
+	Fault string
+}
+
 // SitesView is the list of one's own sites. Query parameters: q, page.
 type SitesView struct {
 	Shell
@@ -219,14 +226,34 @@ type DeleteSiteView struct {
 // where there are tokens); of the token form: label.
 type AccountView struct {
 	Shell
-	Role       string // owner, admin
-	Quota      QuotaUse
-	Tokens     []TokenRow
-	NewToken   string // the secret of the token just made; shown this once
-	TokenLabel string // as typed
-	EndTokens  bool   // the box is ticked
-	APIURL     string // base of the REST API, such as https://panel.example.org/api/v1
-	Faults     Faults // by input name
+	Role         string // owner, admin
+	Quota        QuotaUse
+	Tokens       []TokenRow
+	NewToken     string    // the secret of the token just made; shown this once
+	TokenLabel   string    // as typed
+	EndTokens    bool      // the box is ticked
+	TwoStepSince time.Time // zero: it is off
+	APIURL       string    // base of the REST API, such as https://panel.example.org/api/v1
+	Faults       Faults    // by input name
+}
+
+// TwoStepView is the two-step login of one's own account. Inputs to turn it on: code, current; to turn it off and for new
+// recovery codes: current.
+type TwoStepView struct {
+	Shell
+	Since     time.Time // zero: it is off
+	Left      int       // recovery codes that are left
+	Codes     string    // recovery codes just made, a line each; shown this once
+	Key       string    // of the app that is being set up, where it is off
+	QR        QR        // the same for its camera
+	Faults    Faults    // by input name
+	FaultyOff bool      // the faults are of the form that turns it off
+}
+
+// QR is a QR code of Size modules on a side, with its margin; Path draws the dark ones in SVG.
+type QR struct {
+	Size int
+	Path string
 }
 
 // TokenRow is an API token in a list.
@@ -353,14 +380,15 @@ type Secret struct {
 // confirm (the account's name, typed) in the form that deletes.
 type EditAccountView struct {
 	Shell
-	Name      string
-	Self      bool // it is the account of who is looking; it cannot be deleted
-	Quota     QuotaUse
-	CreatedAt time.Time
-	Form      AccountForm
-	Sites     []SiteRow // the first ones; Quota counts all
-	Tokens    []TokenRow
-	Secret    Secret
+	Name         string
+	Self         bool // it is the account of who is looking; it cannot be deleted
+	Quota        QuotaUse
+	CreatedAt    time.Time
+	Form         AccountForm
+	Sites        []SiteRow // the first ones; Quota counts all
+	Tokens       []TokenRow
+	TwoStepSince time.Time // zero: it is off
+	Secret       Secret
 }
 
 // ActivityView is the audit log, newest first. Query parameters: subject, limit.

@@ -22,6 +22,7 @@ import (
 type userCommand struct {
 	Add      userAddCommand      `cmd:"" help:"Add an account; the password is read from the terminal or standard input."`
 	Password userPasswordCommand `cmd:"" help:"Give an account a new password."`
+	TwoStep  userTwoStepCommand  `cmd:"" name:"two-step-off" help:"Turn off an account's two-step login, for who has lost the phone and the recovery codes."`
 }
 
 // local is what a command line needs to change the store beside a running service.
@@ -89,6 +90,21 @@ func (u userPasswordCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 		_, err := fmt.Fprintf(c.out, "%s has a new password.\n", u.Name)
+		return err
+	})
+}
+
+type userTwoStepCommand struct {
+	local
+	Name string `arg:"" help:"Name of the account."`
+}
+
+func (u userTwoStepCommand) Run(ctx context.Context, c console) error {
+	return u.with(ctx, c, func(s *sites.Service) error {
+		if err := s.TurnOffTwoStep(ctx, operator, u.Name); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(c.out, "The password of %s is enough now.\n", u.Name)
 		return err
 	})
 }

@@ -52,6 +52,8 @@ func TestAccountsThatAreRefused(t *testing.T) {
 		{testPassword + "\n", []string{"user", "add", "Not A Name"}, "account name"},
 		{"another " + testPassword + "\n", []string{"user", "password", "ann"}, ""},
 		{testPassword + "\n", []string{"user", "password", "bob"}, "There is no account"},
+		{"", []string{"user", "two-step-off", "ann"}, "Two-step login is not on for ann"},
+		{"", []string{"user", "two-step-off", "bob"}, "There is no account"},
 		{"", []string{"token", "add", "--user", "bob", "--name", "x"}, "There is no account"},
 		{"", []string{"token", "add", "--user", "ann"}, "--name"},
 	} {

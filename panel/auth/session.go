@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -20,6 +21,7 @@ const (
 	idleTimeout     = 12 * time.Hour
 	absoluteTimeout = 7 * 24 * time.Hour
 	touchEvery      = 5 * time.Minute // how exact the idle time is; saves a write on every request
+	challengeLife   = 10 * time.Minute
 )
 
 // The keys of a session's values.
@@ -28,6 +30,10 @@ const (
 	keyFingerprint = "fingerprint"
 	keySeen        = "seen"
 	keyNotice      = "notice"
+
+	keyChallenged    = "challenged"
+	keyChallengedAt  = "challenged-at"
+	keyAuthenticator = "authenticator"
 )
 
 // Sessions are the logged-in browsers. A session names its account and carries a fingerprint of the account's
@@ -57,24 +63,61 @@ func NewSessions(store scs.Store, failed func(http.ResponseWriter, *http.Request
 	return &Sessions{manager: m, failed: failed}
 }
 
-// Fingerprint stands for an account's credentials: sessions begun with others are over.
-func Fingerprint(passwordHash, role string) string {
-	sum := sha256.Sum256([]byte(role + "\x00" + passwordHash))
+// Fingerprint stands for an account's role and credentials: sessions begun with others are over.
+func Fingerprint(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
 // Login begins a session under a new token, whatever the browser sent.
 func (s *Sessions) Login(ctx context.Context, account int64, fingerprint string) error {
+	if err := s.begin(ctx, fingerprint); err != nil {
+		return err
+	}
+	s.manager.Put(ctx, keyAccount, account)
+	s.manager.Put(ctx, keySeen, time.Now().Unix())
+	return nil
+}
+
+// Challenge notes, under a new token, that the account's password was right. It logs nobody in.
+func (s *Sessions) Challenge(ctx context.Context, account int64, fingerprint string) error {
+	if err := s.begin(ctx, fingerprint); err != nil {
+		return err
+	}
+	s.manager.Put(ctx, keyChallenged, account)
+	s.manager.Put(ctx, keyChallengedAt, time.Now().Unix())
+	return nil
+}
+
+func (s *Sessions) begin(ctx context.Context, fingerprint string) error {
 	if err := s.manager.Clear(ctx); err != nil {
 		return fmt.Errorf("begin session: %w", err)
 	}
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return fmt.Errorf("begin session: %w", err)
 	}
-	s.manager.Put(ctx, keyAccount, account)
 	s.manager.Put(ctx, keyFingerprint, fingerprint)
-	s.manager.Put(ctx, keySeen, time.Now().Unix())
 	return nil
+}
+
+// Challenged returns the account whose password was right a moment ago. The caller reads it and asks Matches before it
+// believes it.
+func (s *Sessions) Challenged(ctx context.Context) (account int64, ok bool) {
+	if time.Since(time.Unix(s.manager.GetInt64(ctx, keyChallengedAt), 0)) > challengeLife {
+		return 0, false
+	}
+	account = s.manager.GetInt64(ctx, keyChallenged)
+	return account, account != 0
+}
+
+// Authenticator is the secret of the authenticator that this browser is setting up; it is made when it is first asked for.
+func (s *Sessions) Authenticator(ctx context.Context) []byte {
+	secret := s.manager.GetBytes(ctx, keyAuthenticator)
+	if secret == nil {
+		secret = NewTOTPSecret()
+		s.manager.Put(ctx, keyAuthenticator, secret)
+	}
+	return secret
 }
 
 // Logout ends the session.

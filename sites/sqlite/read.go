@@ -167,16 +167,24 @@ func (r reader) HeadReleases(ctx context.Context, owner sites.AccountID) ([]site
 		ORDER BY r.site_id, r.number DESC`, owner)
 }
 
-const accountColumns = `a.id, a.name, a.role, a.password_hash, a.quota_sites, a.quota_bytes, a.created_at`
+const accountColumns = `a.id, a.name, a.role, a.password_hash, a.quota_sites, a.quota_bytes, a.created_at,
+	coalesce((SELECT since FROM two_step WHERE account_id = a.id), 0)`
 
-func accountFields(a *sites.Account, created *int64) []any {
-	return []any{&a.ID, &a.Name, &a.Role, &a.PasswordHash, &a.Quota.Sites, &a.Quota.Bytes, created}
+// accountTimes are the columns of an account that are times.
+type accountTimes struct{ created, twoStep int64 }
+
+func (t *accountTimes) fill(a *sites.Account) {
+	a.CreatedAt, a.TwoStepSince = fromMillis(t.created), fromMillis(t.twoStep)
+}
+
+func accountFields(a *sites.Account, t *accountTimes) []any {
+	return []any{&a.ID, &a.Name, &a.Role, &a.PasswordHash, &a.Quota.Sites, &a.Quota.Bytes, &t.created, &t.twoStep}
 }
 
 func scanAccount(s scanner) (a sites.Account, err error) {
-	var created int64
-	err = s.Scan(accountFields(&a, &created)...)
-	a.CreatedAt = fromMillis(created)
+	var times accountTimes
+	err = s.Scan(accountFields(&a, &times)...)
+	times.fill(&a)
 	return a, err
 }
 
@@ -225,9 +233,11 @@ type bearer struct {
 }
 
 func scanBearer(s scanner) (b bearer, err error) {
-	var joined, created, used int64
-	err = s.Scan(append(accountFields(&b.account, &joined), tokenFields(&b.token, &created, &used)...)...)
-	b.account.CreatedAt, b.token.CreatedAt, b.token.UsedAt = fromMillis(joined), fromMillis(created), fromMillis(used)
+	var times accountTimes
+	var created, used int64
+	err = s.Scan(append(accountFields(&b.account, &times), tokenFields(&b.token, &created, &used)...)...)
+	times.fill(&b.account)
+	b.token.CreatedAt, b.token.UsedAt = fromMillis(created), fromMillis(used)
 	return b, err
 }
 

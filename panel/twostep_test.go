@@ -1,0 +1,231 @@
+package panel
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"berth/panel/auth"
+)
+
+// turnOn has the logged-in browser set two-step login up, and returns the key of the app and the recovery codes.
+func (b *browser) turnOn() (key string, codes []string) {
+	b.t.Helper()
+	b.open("/account/two-step")
+	key = b.appKey()
+	b.submit("form[action='/account/two-step']", map[string]string{"code": appCode(b.t, key, 0), "current": testPassword})
+	b.says(http.StatusOK, "Two-step login is on")
+	if codes = strings.Fields(b.page.Find("#recovery-codes").Text()); len(codes) != 10 {
+		b.t.Fatalf("recovery codes %v", codes)
+	}
+	return key, codes
+}
+
+func (b *browser) appKey() string {
+	return strings.ReplaceAll(b.page.Find("#two-step-key").Text(), " ", "")
+}
+
+// appCode is what an app shows, some time from now.
+func appCode(t *testing.T, key string, later time.Duration) string {
+	t.Helper()
+	code, err := totp.GenerateCode(key, time.Now().Add(later))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// halfLogin is a browser that has shown the password.
+func (w *world) halfLogin(account string) *browser {
+	w.t.Helper()
+	b := w.browser()
+	b.open("/login?next=/account")
+	b.submit("form[action='/login']", map[string]string{"account": account, "password": testPassword})
+	if b.page.path != "/login/code?next=%2Faccount" || b.page.status != http.StatusOK {
+		w.t.Fatalf("the password of %s leads to %s with %d", account, b.page.path, b.page.status)
+	}
+	return b
+}
+
+func TestTurningTwoStepLoginOn(t *testing.T) {
+	w := newWorld(t)
+	ann, elsewhere := w.login("ann"), w.login("ann")
+	ann.open("/account")
+	if ann.page.Find("a[href='/account/two-step']").Length() != 1 {
+		t.Error("the account page does not lead there")
+	}
+	ann.open("/account/two-step")
+	key := ann.appKey()
+	if ann.page.Find("svg.qr path").AttrOr("d", "") == "" {
+		t.Error("there is no picture for the app")
+	}
+	form := "form[action='/account/two-step']"
+	ann.submit(form, map[string]string{"code": "000000", "current": testPassword})
+	ann.faults(http.StatusUnprocessableEntity, "code", "not the code")
+	if ann.appKey() != key {
+		t.Error("a wrong code changes the key that the app has")
+	}
+	ann.submit(form, map[string]string{"code": appCode(t, key, 0), "current": "not this"})
+	ann.faults(http.StatusUnprocessableEntity, "current", "not your current password")
+	if elsewhere.open("/account").path != "/account" {
+		t.Error("a session ended though nothing was turned on")
+	}
+	ann.submit(form, map[string]string{"code": appCode(t, key, 0), "current": testPassword})
+	ann.says(http.StatusOK, "Two-step login is on")
+	if e := w.newest(); e.Action != "two-step.on" || e.Actor != "ann" {
+		t.Errorf("logged as %+v", e)
+	}
+	if ann.open("/account/two-step").Find("#recovery-codes").Length() != 0 {
+		t.Error("the recovery codes are shown twice")
+	}
+	contains(t, "page", ann.page.Find("main").Text(), "10 codes left")
+	if elsewhere.open("/account").path == "/account" {
+		t.Error("a session from before goes on without a code")
+	}
+}
+
+func TestLoggingInWithACode(t *testing.T) {
+	w := newWorld(t)
+	key, codes := w.login("ann").turnOn()
+
+	b := w.halfLogin("ann")
+	if b.open("/account").path == "/account" {
+		t.Fatal("the password alone opens the account")
+	}
+	b.open("/login/code?next=/account")
+	b.submit("#code-form", map[string]string{"code": "000000"})
+	if b.page.status != http.StatusForbidden {
+		t.Errorf("a wrong code is answered %d", b.page.status)
+	}
+	if e := w.newest(); e.Action != "account.login-refused" || e.Subject != "ann" {
+		t.Errorf("a wrong code is logged as %+v", e)
+	}
+	code := appCode(t, key, 30*time.Second)
+	b.submit("#code-form", map[string]string{"code": code})
+	b.says(http.StatusOK, "logged in as ann")
+	if e := w.newest(); b.page.path != "/account" || e.Action != "account.login" || e.Detail != "with a code" {
+		t.Errorf("at %s, logged as %+v", b.page.path, e)
+	}
+
+	b = w.halfLogin("ann")
+	b.submit("#code-form", map[string]string{"code": code})
+	if b.page.status != http.StatusForbidden {
+		t.Errorf("a code that was used is answered %d", b.page.status)
+	}
+	b.submit("#recovery-form", map[string]string{"code": strings.ToUpper(codes[7])})
+	b.says(http.StatusOK, "logged in as ann")
+	if e := w.newest(); e.Detail != "with a recovery code, 9 left" {
+		t.Errorf("logged as %+v", e)
+	}
+	b = w.halfLogin("ann")
+	b.submit("#recovery-form", map[string]string{"code": codes[7]})
+	if b.page.status != http.StatusForbidden {
+		t.Errorf("a recovery code that was used is answered %d", b.page.status)
+	}
+}
+
+func TestCodesCannotBeGuessed(t *testing.T) {
+	w := newWorld(t)
+	key, _ := w.login("ann").turnOn()
+	w.panel.throttle = auth.NewThrottle() // as after a restart
+	b := w.halfLogin("ann")
+	for range 5 {
+		b.send(http.MethodPost, "/login/code", formType, strings.NewReader("code=000000"))
+	}
+	b.send(http.MethodPost, "/login/code", formType, strings.NewReader("code="+appCode(t, key, 30*time.Second)))
+	if b.page.status != http.StatusTooManyRequests || b.page.header.Get("Retry-After") == "" {
+		t.Errorf("after many guesses: %d", b.page.status)
+	}
+	b.open("/login")
+	b.submit("form[action='/login']", map[string]string{"account": "ann", "password": testPassword})
+	if b.page.status != http.StatusTooManyRequests {
+		t.Errorf("the password gets round the throttle of codes: %d", b.page.status)
+	}
+}
+
+func TestACodeWithoutAPassword(t *testing.T) {
+	w := newWorld(t)
+	ann := w.login("ann")
+	key, _ := ann.turnOn()
+	stranger := w.browser()
+	if stranger.open("/login/code").path != "/login" {
+		t.Error("strangers are asked for a code")
+	}
+	stranger.send(http.MethodPost, "/login/code", formType, strings.NewReader("code="+appCode(t, key, 30*time.Second)))
+	if stranger.page.status != http.StatusForbidden || stranger.open("/account").path == "/account" {
+		t.Error("a code alone logs in")
+	}
+
+	b := w.halfLogin("ann")
+	if err := w.SetPassword(t.Context(), w.actor("ann"), "ann", "other"); err != nil {
+		t.Fatal(err)
+	}
+	b.submit("#code-form", map[string]string{"code": appCode(t, key, 30*time.Second)})
+	if b.page.status != http.StatusForbidden {
+		t.Errorf("the password was changed meanwhile: %d at %s", b.page.status, b.page.path)
+	}
+}
+
+func TestRecoveryCodesAndTurningOff(t *testing.T) {
+	w := newWorld(t)
+	ann := w.login("ann")
+	_, old := ann.turnOn()
+	form := "form[action='/account/two-step/codes']"
+	ann.submit(form, map[string]string{"current": "not this"})
+	ann.faults(http.StatusUnprocessableEntity, "current-codes", "not your current password")
+	ann.submit(form, map[string]string{"current": testPassword})
+	ann.says(http.StatusOK, "recovery codes are new")
+	fresh := strings.Fields(ann.page.Find("#recovery-codes").Text())
+	b := w.halfLogin("ann")
+	b.submit("#recovery-form", map[string]string{"code": old[0]})
+	if b.page.status != http.StatusForbidden {
+		t.Errorf("a code from before is answered %d", b.page.status)
+	}
+	b.submit("#recovery-form", map[string]string{"code": fresh[0]})
+	b.says(http.StatusOK, "logged in as ann")
+
+	ann.open("/account/two-step")
+	form = "form[action='/account/two-step/off']"
+	ann.submit(form, map[string]string{"current": "not this"})
+	ann.faults(http.StatusUnprocessableEntity, "current-off", "not your current password")
+	ann.submit(form, map[string]string{"current": testPassword})
+	ann.says(http.StatusOK, "Two-step login is off")
+	if b.open("/account").path == "/account" {
+		t.Error("the other session goes on")
+	}
+	w.login("ann")
+}
+
+func TestAnAdminTurnsTwoStepLoginOff(t *testing.T) {
+	w := newWorld(t)
+	ann, root, token := w.login("ann"), w.login("root"), w.token("root")
+	ann.turnOn()
+	if a := w.call(token, "PATCH", "/api/v1/accounts/bob", "application/json", `{"two_step":true}`); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("turned on by somebody else: %d %s", a.status, a.body)
+	}
+	if a := w.call(token, "GET", "/api/v1/accounts/ann", "", ""); a.json["two_step"] != true {
+		t.Errorf("the API says %s", a.body)
+	}
+	root.open("/admin/accounts/ann")
+	root.submit("form[action='/admin/accounts/ann/two-step']", nil)
+	root.says(http.StatusOK, "two-step login of ann is off")
+	if e := w.newest(); e.Action != "two-step.off" || e.Actor != "root" || e.Subject != "ann" {
+		t.Errorf("logged as %+v", e)
+	}
+	if ann.open("/account").path == "/account" {
+		t.Error("the session goes on")
+	}
+	w.login("ann").turnOn()
+	if a := w.call(token, "PATCH", "/api/v1/accounts/ann", "application/json", `{"two_step":false}`); a.status != http.StatusOK || a.json["two_step"] != false {
+		t.Errorf("turned off: %d %s", a.status, a.body)
+	}
+	w.login("ann")
+	bob := w.login("bob")
+	bob.send(http.MethodPost, "/admin/accounts/ann/two-step", formType, nil)
+	if bob.page.status != http.StatusNotFound {
+		t.Errorf("an owner is answered %d", bob.page.status)
+	}
+}
