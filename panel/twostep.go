@@ -111,7 +111,9 @@ func (p *Panel) renderTwoStep(c echo.Context, who visitor, status int, v templat
 	case errors.Is(err, sites.ErrNotFound):
 		secret := p.sessions.Authenticator(ctx)
 		v.Key = auth.TOTPText(secret)
-		if v.QR, err = drawQR(auth.TOTPURI(secret, p.cfg.PanelHost, who.account.Name)); err != nil {
+		uri := auth.TOTPURI(secret, p.cfg.PanelHost, who.account.Name)
+		v.URI = strings.TrimPrefix(uri, "otpauth:")
+		if v.QR, err = drawQR(uri); err != nil {
 			return err
 		}
 	case err != nil:

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"encoding/base32"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,6 +39,15 @@ func appCode(t *testing.T, key string, later time.Duration) string {
 	return code
 }
 
+func mustBase32(t *testing.T, key string) []byte {
+	t.Helper()
+	secret, err := base32.StdEncoding.DecodeString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
 // halfLogin is a browser that has shown the password.
 func (w *world) halfLogin(account string) *browser {
 	w.t.Helper()
@@ -59,6 +69,9 @@ func TestTurningTwoStepLoginOn(t *testing.T) {
 	}
 	ann.open("/account/two-step")
 	key := ann.appKey()
+	if link := ann.page.Find("main a[href^='otpauth:']").AttrOr("href", ""); link != auth.TOTPURI(mustBase32(t, key), testZone, "ann") {
+		t.Errorf("an app on the same device is sent to %q", link)
+	}
 	if ann.page.Find("svg.qr path").AttrOr("d", "") == "" {
 		t.Error("there is no picture for the app")
 	}

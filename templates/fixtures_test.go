@@ -333,7 +333,7 @@ func ownerPages() []page {
 		}),
 		newPage("login-code", LoginCode, LoginCodeView{Shell: Shell{Title: "Log in", Zone: "sites.example.org"}, Next: "/sites/bakery", Fault: "This code is wrong, or was used before. Wait for the app's next one."}),
 		newPage("two-step-off", TwoStep, TwoStepView{
-			Shell: owner("Two-step login", SectionAccount), Key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP", QR: QR{Size: 29, Path: "M4 4h7v7h-7zM18 4h7v7h-7zM4 18h7v7h-7zM12 12h1v1h-1z"},
+			Shell: owner("Two-step login", SectionAccount), Key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP", URI: "//totp/sites.example.org:marie?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=sites.example.org", QR: QR{Size: 29, Path: "M4 4h7v7h-7zM18 4h7v7h-7zM4 18h7v7h-7zM12 12h1v1h-1z"},
 			Faults: Faults{"code": "This is not the code that the app shows now. Is the clock of the phone right?"},
 		}),
 		newPage("two-step-on", TwoStep, TwoStepView{Shell: owner("Two-step login", SectionAccount, Notice{NoticeSuccess, "Two-step login is on."}), Since: before(time.Hour), Left: 10, Codes: "river-otte-rlam-p62x\nabcd-efgh-jkmn-pqrs", FaultyOff: true, Faults: Faults{"current": "This is not your current password."}}),

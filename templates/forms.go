@@ -137,6 +137,9 @@ func quotaBytes(q QuotaUse) string {
 	return size(q.Bytes) + " of " + size(q.MaxBytes) + " stored"
 }
 
+// appURL has a prefix of its own, so that it leads to nothing but an app.
+func (v TwoStepView) appURL() templ.SafeURL { return templ.SafeURL("otpauth:" + v.URI) }
+
 // faultOf is what is wrong with the password in the form that turns two-step login off, or in that for new codes.
 func (v TwoStepView) faultOf(off bool) string {
 	if v.FaultyOff != off {

@@ -246,6 +246,7 @@ type TwoStepView struct {
 	Codes     string    // recovery codes just made, a line each; shown this once
 	Key       string    // of the app that is being set up, where it is off
 	QR        QR        // the same for its camera
+	URI       string    // the same as a link, without its otpauth:
 	Faults    Faults    // by input name
 	FaultyOff bool      // the faults are of the form that turns it off
 }
