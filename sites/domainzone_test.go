@@ -1,0 +1,63 @@
+package sites_test
+
+import (
+	"slices"
+	"testing"
+
+	"berth/sites"
+)
+
+// In a zone that is kept here, an admin's word is enough, and berth answers for the name itself.
+func TestADomainInAZoneOfOurs(t *testing.T) {
+	b, _ := bootDomains(t)
+	b.create("blog")
+	b.addZone("hosted.example")
+	b.mustEnter(b.root, "mail.hosted.example 60 A 192.0.2.1", "taken.hosted.example 60 TXT hi", "cut.hosted.example 60 NS ns.example.net", "hosted.example 60 MX 10 mail.hosted.example")
+	for name, want := range map[string]error{"mail.hosted.example": sites.ErrConflict, "taken.hosted.example": sites.ErrConflict, "a.cut.hosted.example": sites.ErrConflict} {
+		_, err := b.AddDomain(t.Context(), b.root, "blog", name)
+		wantRefusal(t, name, err, want, "name")
+	}
+	for _, name := range []string{"www.hosted.example", "hosted.example"} {
+		d := b.addDomain(b.root, "blog", name)
+		if d.State != sites.DomainActive || !d.Hosted || len(d.Records) > 0 {
+			t.Errorf("added %+v", d)
+		}
+		if p, ok := b.edge.at(name); !ok || p.Name != "blog" {
+			t.Errorf("published %+v, %v", p, ok)
+		}
+		if d = b.check(b.ann, "blog", name); d.State != sites.DomainActive || d.Last.Sentence != "" {
+			t.Errorf("after a look: %+v", d)
+		}
+		_, err := b.enter(b.root, name+" 60 A 192.0.2.1")
+		wantRefusal(t, "an address there", err, sites.ErrReserved, "type")
+	}
+	_, err := b.enter(b.ann, "else.hosted.example 60 TXT mine")
+	wantRefusal(t, "the site's owner in the rest of the zone", err, sites.ErrForbidden, "name")
+	b.mustEnter(b.ann, "www.hosted.example 60 TXT mine")
+	wantRefusal(t, "removed before its records", b.RemoveDomain(t.Context(), b.ann, "blog", "www.hosted.example"), sites.ErrConflict, "")
+	if err := b.RemoveDomain(t.Context(), b.ann, "blog", "hosted.example"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A zone that comes to be kept here answers for the domains that lie in it from the beginning.
+func TestAZoneComesWithItsDomains(t *testing.T) {
+	b, w := bootDomains(t)
+	b.create("blog")
+	b.proven(w, "blog", "www.example.com")
+	b.addDomain(b.ann, "blog", "waits.example.com")
+	b.edge.mu.Lock()
+	before := len(b.edge.changes)
+	b.edge.mu.Unlock()
+	b.addZone("example.com")
+	b.edge.mu.Lock()
+	defer b.edge.mu.Unlock()
+	for _, ch := range b.edge.changes[before:] {
+		if !ch.Full && len(ch.Zones) == 1 && (len(ch.Sites) != 1 || !slices.Equal(ch.Sites[0].Hosts, []string{"blog." + zone, "www.example.com"})) {
+			t.Errorf("with the zone comes %+v", ch.Sites)
+		}
+	}
+	if len(b.edge.changes) == before {
+		t.Error("nothing was published")
+	}
+}
