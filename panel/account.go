@@ -53,9 +53,15 @@ func (p *Panel) changePassword(c echo.Context, who visitor) error {
 	if len(wrong) > 0 {
 		return p.renderAccount(c, who, http.StatusUnprocessableEntity, templates.AccountView{Faults: wrong, EndTokens: field("end_tokens") != ""})
 	}
-	if who.account.PasswordHash, err = p.setPassword(ctx, who.actor, who.account, field("password")); err != nil {
+	hash, err := p.hasher.Hash(ctx, field("password"))
+	if err != nil {
 		return err
 	}
+	if err := p.service.ReplacePassword(ctx, who.actor, who.account.Name, who.account.PasswordHash, hash); err != nil {
+		return err
+	}
+	p.streams.endAccount(who.account.ID)
+	who.account.PasswordHash = hash
 	if err := p.sessions.Login(ctx, int64(who.account.ID), fingerprint(who.account)); err != nil {
 		return err
 	}

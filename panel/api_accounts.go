@@ -46,18 +46,11 @@ type quotaChange struct {
 	Bytes *int64 `json:"bytes"`
 }
 
-func (q *quotaChange) applyTo(quota sites.Quota) sites.Quota {
-	if q != nil {
-		set(&quota.Sites, q.Sites)
-		set(&quota.Bytes, q.Bytes)
+func (q *quotaChange) update() sites.QuotaUpdate {
+	if q == nil {
+		return sites.QuotaUpdate{}
 	}
-	return quota
-}
-
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
-	}
+	return sites.QuotaUpdate(*q)
 }
 
 // apiCreateAccount makes up a password where none is sent, and answers with it this once.
@@ -76,7 +69,7 @@ func (p *Panel) apiCreateAccount(c echo.Context, actor sites.Actor, _ sites.Acco
 		return err
 	}
 	account, err := p.addAccount(c, actor, sites.NewAccount{
-		Name: in.Name, Role: sites.Role(in.Role), Quota: in.Quota.applyTo(sites.DefaultQuota),
+		Name: in.Name, Role: sites.Role(in.Role), Quota: in.Quota.update().Applied(sites.DefaultQuota),
 	}, password)
 	if err != nil {
 		return err
@@ -113,8 +106,7 @@ func (p *Panel) apiUpdateAccount(c echo.Context, actor sites.Actor, _ sites.Acco
 		}
 	}
 	if in.Role != nil || in.Quota != nil {
-		quota := in.Quota.applyTo(account.Quota)
-		if err := p.updateAccount(ctx, actor, account, sites.AccountUpdate{Role: in.Role, Quota: &quota}); err != nil {
+		if err := p.updateAccount(ctx, actor, account, sites.AccountUpdate{Role: in.Role, Quota: in.Quota.update()}); err != nil {
 			return err
 		}
 	}
@@ -139,8 +131,7 @@ func (p *Panel) apiSetPassword(ctx context.Context, actor sites.Actor, account s
 	if account.ID != actor.ID {
 		return p.takeOver(ctx, actor, account, password)
 	}
-	_, err := p.setPassword(ctx, actor, account, password)
-	return err
+	return p.setPassword(ctx, actor, account, password)
 }
 
 func orElse(err, fallback error) error {

@@ -82,7 +82,7 @@ func (p *Panel) editAccount(c echo.Context, who visitor) error {
 	quota, err := readQuota(field)
 	if err == nil {
 		role := sites.Role(typed.Role)
-		err = p.updateAccount(c.Request().Context(), who.actor, account, sites.AccountUpdate{Role: &role, Quota: &quota})
+		err = p.updateAccount(c.Request().Context(), who.actor, account, sites.AccountUpdate{Role: &role, Quota: sites.QuotaUpdate{Sites: &quota.Sites, Bytes: &quota.Bytes}})
 	}
 	if err != nil {
 		return p.wrongAccount(c, who, account, typed, err, "role", "sites", "storage_mb")
@@ -137,22 +137,23 @@ func (p *Panel) resetPassword(c echo.Context, who visitor) error {
 // takeOver shuts out whoever has got into an account: a new password ends the sessions, and the tokens go, too. In
 // this order, because a session could make another token.
 func (p *Panel) takeOver(ctx context.Context, actor sites.Actor, account sites.Account, password string) error {
-	if _, err := p.setPassword(ctx, actor, account, password); err != nil {
+	if err := p.setPassword(ctx, actor, account, password); err != nil {
 		return err
 	}
 	return p.endTokens(ctx, actor, account)
 }
 
-// setPassword returns the new hash. The account's sessions end by themselves, its streams here.
-func (p *Panel) setPassword(ctx context.Context, actor sites.Actor, account sites.Account, password string) (hash string, err error) {
-	if hash, err = p.hasher.Hash(ctx, password); err != nil {
-		return "", err
+// setPassword ends the account's streams; its sessions end by themselves.
+func (p *Panel) setPassword(ctx context.Context, actor sites.Actor, account sites.Account, password string) error {
+	hash, err := p.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
 	}
 	if err := p.service.SetPassword(ctx, actor, account.Name, hash); err != nil {
-		return "", err
+		return err
 	}
 	p.streams.endAccount(account.ID)
-	return hash, nil
+	return nil
 }
 
 // endTokens also ends what programs stream with the tokens; a browser opens its streams again by itself.

@@ -131,7 +131,7 @@ func TestEventsEndWithSessionAccountAndPanel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.panel.setPassword(t.Context(), sites.System, account, testPassword); err != nil {
+			if err := w.panel.setPassword(t.Context(), sites.System, account, testPassword); err != nil {
 				t.Error(err)
 			}
 		},

@@ -129,8 +129,11 @@ func (p *Panel) replaceHash(c echo.Context, account sites.Account, password stri
 	if err != nil {
 		return account, err
 	}
+	if err := p.service.ReplacePassword(ctx, sites.System, account.Name, account.PasswordHash, hash); err != nil {
+		return account, err
+	}
 	account.PasswordHash = hash
-	return account, p.service.SetPassword(ctx, sites.System, account.Name, hash)
+	return account, nil
 }
 
 // seconds rounds up.

@@ -43,8 +43,7 @@ func TestNarrow(t *testing.T) {
 func TestSiteListsArePaged(t *testing.T) {
 	w := newWorld(t)
 	ann := w.actor("ann")
-	none := sites.Quota{}
-	if _, err := w.UpdateAccount(t.Context(), sites.System, "ann", sites.AccountUpdate{Quota: &none}); err != nil {
+	if _, err := w.UpdateAccount(t.Context(), sites.System, "ann", sites.AccountUpdate{Quota: sites.QuotaUpdate{Sites: new(0), Bytes: new(int64(0))}}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range sitesPerPage + 20 {

@@ -273,8 +273,7 @@ func httptestRequest(t *testing.T, body io.Reader) *http.Request {
 func TestUploadOverQuotaSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.site("ann", "hello")
-	quota := sites.Quota{Sites: 5, Bytes: 5}
-	if _, err := w.UpdateAccount(t.Context(), sites.System, "ann", sites.AccountUpdate{Quota: &quota}); err != nil {
+	if _, err := w.UpdateAccount(t.Context(), sites.System, "ann", sites.AccountUpdate{Quota: sites.QuotaUpdate{Bytes: new(int64(5))}}); err != nil {
 		t.Fatal(err)
 	}
 	b := w.login("ann")

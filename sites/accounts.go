@@ -65,7 +65,20 @@ func (a Account) validate() error {
 // AccountUpdate holds what an admin can change of an account; nil fields stay as they are.
 type AccountUpdate struct {
 	Role  *Role
-	Quota *Quota
+	Quota QuotaUpdate
+}
+
+// QuotaUpdate holds what is to change of a quota; nil fields stay as they are.
+type QuotaUpdate struct {
+	Sites *int
+	Bytes *int64
+}
+
+// Applied is the quota with what the update has of it.
+func (u QuotaUpdate) Applied(q Quota) Quota {
+	setIf(&q.Sites, u.Sites)
+	setIf(&q.Bytes, u.Bytes)
+	return q
 }
 
 // UpdateAccount changes role or quota. The last admin stays one.
@@ -87,7 +100,7 @@ func (s *Service) UpdateAccount(ctx context.Context, actor Actor, name string, u
 			}
 			account.Role = *u.Role
 		}
-		account.Quota = *orElse(u.Quota, &account.Quota)
+		account.Quota = u.Quota.Applied(account.Quota)
 		event.Detail = fmt.Sprintf("%s, %d sites, %d MB", account.Role, account.Quota.Sites, account.Quota.Bytes>>20)
 		if err := account.validate(); err != nil {
 			return err
@@ -106,14 +119,27 @@ func orElse[T any](p, fallback *T) *T {
 
 // SetPassword replaces the password hash of one's own account, or as an admin of any.
 func (s *Service) SetPassword(ctx context.Context, actor Actor, name, hash string) error {
+	return s.setPassword(ctx, actor, name, nil, hash)
+}
+
+func (s *Service) setPassword(ctx context.Context, actor Actor, name string, before *string, hash string) error {
 	return s.commit(ctx, eventBy(actor, "account.password", strings.ToLower(name), ""), func(e *edit) error {
 		account, err := s.accountFor(ctx, e, actor, name)
+		if err == nil && before != nil && account.PasswordHash != *before {
+			err = Refuse(ErrConflict, "The password was changed meanwhile. Log in again with the new one.")
+		}
 		if err != nil {
 			return err
 		}
 		account.PasswordHash = hash
 		return e.UpdateAccount(ctx, account)
 	})
+}
+
+// ReplacePassword is SetPassword for who has shown to know the password that has the hash before: it is refused as ErrConflict when
+// that is the account's no more. Who is shut out by a new password could otherwise undo it by a change that was under way.
+func (s *Service) ReplacePassword(ctx context.Context, actor Actor, name, before, hash string) error {
+	return s.setPassword(ctx, actor, name, &before, hash)
 }
 
 // DeleteAccount removes an account that owns no sites and is not the last admin.
