@@ -73,6 +73,10 @@ func (s *Service) AddDomain(ctx context.Context, actor Actor, site, input string
 	d := Domain{Name: name, Site: owner.ID, State: DomainWaiting, Token: rand.Text(), CreatedAt: s.now()}
 	event := eventBy(actor, "domain.add", owner.Name, name)
 	err = s.commit(ctx, event, func(e *edit) error {
+		owner, err := readOwn(ctx, e, actor, owner.ID)
+		if err != nil {
+			return err
+		}
 		if err := roomForDomain(ctx, e, owner, name); err != nil {
 			return err
 		}
@@ -209,10 +213,12 @@ func (s *Service) RemoveDomain(ctx context.Context, actor Actor, site, name stri
 		return err
 	}
 	err = s.commit(ctx, eventBy(actor, "domain.remove", owner.Name, d.Name), func(e *edit) error {
-		if owner, err = e.SiteByID(ctx, owner.ID); err != nil {
+		owner, err := readOwn(ctx, e, actor, owner.ID)
+		if err != nil {
 			return err
 		}
-		if d, err = e.Domain(ctx, owner.ID, d.Name); err != nil {
+		d, err := e.Domain(ctx, owner.ID, d.Name)
+		if err != nil {
 			return noDomainOr(err, owner, name)
 		}
 		if d.State != DomainWaiting {

@@ -62,21 +62,25 @@ func (s *Service) alterDomain(ctx context.Context, site Site, seen Domain, actio
 	return err
 }
 
-// unaltered refuses when a domain is not as it was when somebody looked at it.
+// unaltered refuses when a domain is not as it was when somebody looked at it, or another one of its name.
 func unaltered(ctx context.Context, r DomainReader, seen Domain) error {
 	d, err := r.Domain(ctx, seen.Site, seen.Name)
-	if err == nil && (d.State != seen.State || !d.StrayedAt.Equal(seen.StrayedAt)) {
+	if err == nil && (d.State != seen.State || d.Token != seen.Token || !d.StrayedAt.Equal(seen.StrayedAt)) {
 		err = Refuse(ErrConflict, "%s has changed meanwhile.", seen.Name)
 	}
 	return err
 }
 
-// activateDomain has a domain that is proven route to its site. It is refused while it is another site's, or kept for another account.
-func (s *Service) activateDomain(ctx context.Context, site Site, seen Domain) error {
+// activateDomain has a domain that is proven route to its site. It is refused while it is another site's, or kept for another account,
+// and when the site is not its owner's any more who has proven it: to another one, the same records may prove nothing.
+func (s *Service) activateDomain(ctx context.Context, seenOf Site, seen Domain) error {
 	after := seen
 	after.State, after.ProvenAt, after.StrayedAt = DomainActive, s.now(), time.Time{}
-	err := s.commit(ctx, eventBy(System, "domain.activate", site.Name, seen.Name), func(e *edit) error {
-		site, err := e.SiteByID(ctx, site.ID)
+	err := s.commit(ctx, eventBy(System, "domain.activate", seenOf.Name, seen.Name), func(e *edit) error {
+		site, err := e.SiteByID(ctx, seenOf.ID)
+		if err == nil && site.Owner != seenOf.Owner {
+			err = Refuse(ErrConflict, "%s has changed hands meanwhile.", site.Name)
+		}
 		if err != nil {
 			return err
 		}

@@ -90,6 +90,9 @@ func (s *Service) commit(ctx context.Context, event *Event, fn func(*edit) error
 	var after outcome
 	revision, err := s.store.Write(ctx, event, func(tx Tx) error {
 		e = edit{Tx: tx}
+		if err := stillMay(ctx, tx, event.by); err != nil {
+			return err
+		}
 		if err := fn(&e); err != nil {
 			return err
 		}
@@ -117,6 +120,21 @@ func (s *Service) commit(ctx context.Context, event *Event, fn func(*edit) error
 		s.watchers.notify(sh.site.Name)
 	}
 	return nil
+}
+
+// stillMay refuses an actor who has lost the account, or an admin's rights, since the request came in. A body may be long in coming.
+func stillMay(ctx context.Context, r AccountReader, actor Actor) error {
+	if actor.ID == 0 {
+		return nil // berth itself, or whoever has the machine
+	}
+	account, err := r.AccountByID(ctx, actor.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Refuse(ErrForbidden, "Your account was deleted meanwhile. Nothing was changed.")
+	case err == nil && actor.Admin() && account.Role != RoleAdmin:
+		return Refuse(ErrForbidden, "You are no admin any more. Nothing was changed.")
+	}
+	return err
 }
 
 // maxAttempts is how often long work is done while others change things, before it has them wait.

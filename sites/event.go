@@ -15,6 +15,8 @@ type Event struct {
 	Action   string // noun.verb, such as "site.create"
 	Subject  string // what it was done to, such as the site's name
 	Detail   string // a short sentence; may be empty
+
+	by Actor // whose rights the change needs when it is made; zero: nobody's
 }
 
 // EventFilter selects events, newest first. Zero fields select all.

@@ -66,10 +66,14 @@ func (s *Service) ApplyImport(ctx context.Context, actor Actor, zone string, mod
 func (s *Service) commitImport(ctx context.Context, actor Actor, in importFile, hash string, plan func(*edit) (Import, error)) (done Import, err error) {
 	event := eventBy(actor, "zone.import", in.zone.Name, "")
 	err = s.commit(ctx, event, func(e *edit) (err error) {
+		zone, err := findZone(ctx, e, in.zone.Name)
+		if err != nil {
+			return err
+		}
 		if done, err = plan(e); err != nil {
 			return err
 		}
-		if done.Hash != hash {
+		if done.Hash != hash || zone.ID != in.zone.ID {
 			return Refuse(ErrConflict, "The zone %s or the file has changed since the preview. Look at what would change now.", in.zone.Name)
 		}
 		if err := done.write(ctx, e); err != nil {

@@ -89,7 +89,7 @@ func (s *Service) followParent(ctx context.Context, zone Zone) error {
 	case err != nil:
 		s.log.Info("the parent zone does not answer; it is asked again", "zone", zone.Name, "error", err)
 	case waiting && found == parentNew:
-		return s.retireKSK(ctx, System, zone, ttl)
+		return s.retireKSK(ctx, System, zone, keys[1], ttl)
 	case !waiting && found == parentOther:
 		return s.keepKSK(ctx, zone)
 	}

@@ -136,7 +136,7 @@ func (s *Service) ConfirmDS(ctx context.Context, actor Actor, name string) (Zone
 	if err != nil || found != parentNew {
 		ttl = manualDSTTL
 	}
-	if err := s.retireKSK(ctx, actor, zone, ttl); err != nil {
+	if err := s.retireKSK(ctx, actor, zone, after, ttl); err != nil {
 		return ZoneDetail{}, err
 	}
 	return s.Zone(ctx, actor, zone.Name)
@@ -154,11 +154,15 @@ func pendingKSK(ctx context.Context, r ZoneReader, zone Zone) (before, after Zon
 	return keys[0], keys[1], nil
 }
 
-// retireKSK plans the removal of the old key-signing key. The TTL is that of the parent's DS records.
-func (s *Service) retireKSK(ctx context.Context, actor Actor, zone Zone, ttl time.Duration) error {
+// retireKSK plans the removal of the old key-signing key for the new one that the parent was asked about. The TTL is that of the
+// parent's DS records.
+func (s *Service) retireKSK(ctx context.Context, actor Actor, zone Zone, asked ZoneKey, ttl time.Duration) error {
 	event := eventBy(actor, "key.retire", zone.Name, "")
 	return s.commit(ctx, event, func(e *edit) error {
 		before, after, err := pendingKSK(ctx, e, zone)
+		if err == nil && after.ID != asked.ID {
+			err = Refuse(ErrConflict, "The keys of %s have changed meanwhile. Look at them, then try again.", zone.Name)
+		}
 		if err != nil {
 			return err
 		}

@@ -154,7 +154,8 @@ func (s *Service) UpdateZone(ctx context.Context, actor Actor, name string, u Zo
 	if err != nil {
 		return ZoneDetail{}, err
 	}
-	if u.Signed != nil && !*u.Signed && zone.Signed {
+	unsigns := u.Signed != nil && !*u.Signed && zone.Signed
+	if unsigns {
 		// The parent is asked before the transaction, which must not wait for the network.
 		if err := s.withoutDS(ctx, zone.Name, u.DSRemoved); err != nil {
 			return ZoneDetail{}, err
@@ -172,6 +173,9 @@ func (s *Service) UpdateZone(ctx context.Context, actor Actor, name string, u Zo
 		}
 		event.Detail = zone.describe(u)
 		e.touchZone(zone.ID)
+		if before.Signed && !zone.Signed && !unsigns {
+			return RefuseField(ErrConflict, "signed", "Signing of %s was turned on meanwhile. Look at the zone, then try again.", zone.Name)
+		}
 		if zone.Signed != before.Signed {
 			if err := haveKeys(ctx, e, zone); err != nil {
 				return err
