@@ -29,9 +29,7 @@ func (s *Service) deploy(ctx context.Context, id SiteID) {
 		s.startFailed(ctx, site, release, err)
 	}
 	s.dispose(ctx, unused...)
-	for _, number := range pruned {
-		s.removeContent(id, number)
-	}
+	s.removeContent(id, pruned...)
 }
 
 func (s *Service) wanted(ctx context.Context, id SiteID) (Site, Release, error) {
@@ -134,9 +132,11 @@ func servedBefore(releases []Release, active int) (number int) {
 }
 
 // removeContent may fail without harm: boot sweeps what the store does not name.
-func (s *Service) removeContent(site SiteID, number int) {
-	if err := s.content.removeRelease(site, number); err != nil {
-		s.log.Warn("removing a release's files failed", "site", site, "release", number, "error", err)
+func (s *Service) removeContent(site SiteID, numbers ...int) {
+	for _, number := range numbers {
+		if err := s.content.removeRelease(site, number); err != nil {
+			s.log.Warn("removing a release's files failed", "site", site, "release", number, "error", err)
+		}
 	}
 }
 
@@ -156,6 +156,7 @@ func (s *Service) startFailed(ctx context.Context, site Site, release Release, c
 	if never {
 		release.State = ReleaseFailed
 	}
+	var pruned []int
 	event := eventBy(System, "release.fail", site.Name, fmt.Sprintf("release %d: %s", release.Number, reason))
 	err := s.commit(ctx, event, func(e *edit) error {
 		site, err := e.SiteByID(ctx, site.ID)
@@ -166,7 +167,7 @@ func (s *Service) startFailed(ctx context.Context, site Site, release Release, c
 		if err := errors.Join(s.settle(ctx, e, &site, release), e.UpdateSite(ctx, site)); err != nil {
 			return err
 		}
-		_, err = s.prune(ctx, e, site)
+		pruned, err = s.prune(ctx, e, site)
 		return err
 	})
 	switch {
@@ -174,6 +175,8 @@ func (s *Service) startFailed(ctx context.Context, site Site, release Release, c
 		s.log.Error("recording why a release failed has failed; it is tried again", "error", err)
 		s.conditions.setFailure(site.ID, reason, time.Now())
 	case err == nil && never:
-		s.removeContent(site.ID, release.Number)
+		s.removeContent(site.ID, append(pruned, release.Number)...)
+	case err == nil:
+		s.removeContent(site.ID, pruned...)
 	}
 }

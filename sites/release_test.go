@@ -175,3 +175,32 @@ func (s imaged) Template(ctx context.Context, name string) (sites.Template, erro
 	template.Image = s.image
 	return template, err
 }
+
+// TestFewerReleasesAreKept has what is over the number go with the next upload, even one that is refused or cannot start.
+func TestFewerReleasesAreKept(t *testing.T) {
+	for what, fails := range map[string]func(b *berth){
+		"refused": func(b *berth) { _, _ = b.upload("hello", "bad") },
+		"cannot start": func(b *berth) {
+			b.runtime.set(func() { b.runtime.refuse = sites.Refuse(sites.ErrConflict, "It ended at once.") })
+			_, _ = b.upload("hello", "v4")
+		},
+	} {
+		b := boot(t)
+		b.create("hello")
+		for _, content := range []string{"v1", "v2", "v3"} {
+			if _, err := b.upload("hello", content); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.stop()
+		b = bootWith(t, b.dir, b.runtime, zone, func(c *sites.Config) { c.KeepReleases = 1 })
+		fails(b)
+		b.await("hello")
+		if _, err := b.Release(t.Context(), b.ann, "hello", 1); !errors.Is(err, sites.ErrNotFound) {
+			t.Fatalf("%s: release 1 is kept: %v", what, err)
+		}
+		if kept, _ := filepath.Glob(filepath.Join(b.dir, "releases", "*", "*")); len(kept) != 2 {
+			t.Errorf("%s: content is kept of %v, want that of the active release and of the one before", what, kept)
+		}
+	}
+}

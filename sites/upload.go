@@ -144,6 +144,7 @@ func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, caus
 		return Release{}, cause // recording it would need room too
 	}
 	r := Release{Site: site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: actor.Name}
+	var pruned []int
 	err := s.commit(ctx, eventBy(actor, "release.refuse", site.Name, r.Reason), func(e *edit) error {
 		site, err := readOwn(ctx, e, actor, site.ID)
 		if err != nil {
@@ -153,12 +154,13 @@ func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, caus
 			return err
 		}
 		e.touch(site.ID)
-		_, err = s.prune(ctx, e, site) // a failed release has no content to remove
+		pruned, err = s.prune(ctx, e, site)
 		return err
 	})
 	if err != nil {
 		return Release{}, errors.Join(cause, err)
 	}
+	s.removeContent(site.ID, pruned...)
 	return r, cause
 }
 
