@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/alecthomas/kong"
 )
 
 // parseServe parses the command line as run does and returns the configuration.
@@ -88,18 +86,7 @@ func TestHTTP3CanBeTurnedOff(t *testing.T) {
 
 // TestEveryFlagOfTheDesign keeps the names that others rely on, in all three forms.
 func TestEveryFlagOfTheDesign(t *testing.T) {
-	parser, err := newParser(t.Context(), &commands{}, console{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := map[string]*kong.Flag{}
-	for _, node := range parser.Model.Children {
-		if node.Name == "serve" {
-			for _, f := range node.Flags {
-				flags[f.Name] = f
-			}
-		}
-	}
+	flags := serveFlags(t)
 	for _, name := range strings.Fields(`zone panel-host data-dir http-addr https-addr dns-addr public-ipv4 public-ipv6 nameserver
 		acme-ca acme-email acme-root acme-renew-interval acme-eab-kid acme-eab-hmac acme-profile acme-weekly-limit
 		acme-fallback-ca acme-fallback-root acme-fallback-eab-kid acme-fallback-eab-hmac acme-fallback-profile certificates network-pool runtime log-level log-format config`) {

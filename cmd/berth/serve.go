@@ -28,7 +28,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, started func(*pro
 		return err
 	}
 	defer unlock()
-	// quic-go writes past our log where UDP has small buffers, which the README speaks of.
+	// quic-go writes past our log where UDP has small buffers, which docs/operating.md speaks of.
 	if err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err != nil {
 		return err
 	}
