@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+
+	"berth/sites"
 )
 
 // TestAccountsBesideTheService has command lines write to the database while the service does.
@@ -37,6 +40,36 @@ func TestAccountsBesideTheService(t *testing.T) {
 	p.api(client, "POST", "/sites", map[string]string{"name": "mine"}, http.StatusCreated, nil)
 	wantAddress(t, p, "mine."+testZone, "127.0.0.1")
 	wantAddress(t, p, fmt.Sprintf("site%d.%s", 10*each-1, testZone), "127.0.0.1")
+}
+
+func TestTheCommandThatTurnsTwoStepLoginOff(t *testing.T) {
+	dir, out := t.TempDir(), &bytes.Buffer{}
+	c := func(stdin string) console { return console{strings.NewReader(stdin), out, out} }
+	command := func(args ...string) {
+		t.Helper()
+		if err := run(t.Context(), append(args, "--data-dir", dir), c(testPassword)); err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+	}
+	command("user", "add", "ann")
+	err := local{DataDir: dir}.with(t.Context(), c(""), func(s *sites.Service) error {
+		ann, err := s.Account(t.Context(), "ann")
+		return errors.Join(err, s.TurnOnTwoStep(t.Context(), sites.Actor{ID: ann.ID, Name: ann.Name}, sites.TwoStep{Secret: []byte("x")}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	command("user", "two-step-off", "ANN")
+	err = local{DataDir: dir}.with(t.Context(), c(""), func(s *sites.Service) error {
+		ann, err := s.Account(t.Context(), "ann")
+		if !ann.TwoStepSince.IsZero() {
+			t.Errorf("it is still on, and the command says %q", out)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestAccountsThatAreRefused(t *testing.T) {
