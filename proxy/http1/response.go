@@ -37,6 +37,9 @@ type response struct {
 	over     atomic.Bool // what is written now would be the next response's
 }
 
+// errShort is for responses that have less of a body than their header says.
+var errShort = errors.New("the response is shorter than it was declared")
+
 // errOver is for handlers that go on writing after they have returned.
 var errOver = errors.New("the response is over")
 
@@ -290,10 +293,10 @@ func (w *response) finish() {
 	if w.chunked {
 		w.writeTrailers()
 	}
-	if w.length >= 0 && w.sent < w.length && w.hasBody() {
-		w.last = true // the client sees that it is not whole
-	}
 	w.fail(w.out.flush())
+	if w.length >= 0 && w.sent < w.length && w.hasBody() {
+		w.fail(errShort)
+	}
 }
 
 // again reports whether another request may follow.
@@ -308,11 +311,15 @@ func (w *response) again() bool {
 	return w.body.drain()
 }
 
-// depart closes the connection. A client that still sends gets the time to read what it was told.
+// depart closes the connection. A client that still sends gets the time to read what it was told. Of a response that breaks off
+// TLS must not say that it is over: some clients could not tell otherwise (RFC 9112 section 9.8).
 func (w *response) depart() {
-	if w.broken != nil || w.body == nil || w.body.ended.Load() {
+	switch {
+	case w.broken != nil:
+		w.conn.cut()
+	case w.body == nil || w.body.ended.Load():
 		_ = w.conn.Conn.Close()
-		return
+	default:
+		w.conn.linger()
 	}
-	w.conn.linger()
 }
