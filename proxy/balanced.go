@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -35,6 +36,9 @@ type announcedConn struct {
 func (c announcedConn) RemoteAddr() net.Addr { return c.client }
 
 func (c announcedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// SyscallConn is for looking whether the client is still there.
+func (c announcedConn) SyscallConn() (syscall.RawConn, error) { return socketOf(c.Conn) }
 
 // addrOf is the address of a peer of TCP or UDP; the zero Addr for what has none.
 func addrOf(addr net.Addr) netip.Addr {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -62,6 +63,9 @@ func (c *clientConn) Close() error {
 
 // CloseWrite ends what is sent to the client.
 func (c *clientConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// SyscallConn is for looking whether the client is still there.
+func (c *clientConn) SyscallConn() (syscall.RawConn, error) { return socketOf(c.Conn) }
 
 // admit counts a connection in, and returns nil when there is no room for it.
 func (g *gate) admit(conn net.Conn, now time.Time) *clientConn {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"syscall"
 )
 
 // securedConn is a connection with TLS whose records can share a system call.
@@ -96,3 +97,6 @@ func (c *heldConn) release() error {
 	}
 	return c.err
 }
+
+// SyscallConn is for looking whether the client is still there.
+func (c *heldConn) SyscallConn() (syscall.RawConn, error) { return socketOf(c.Conn) }

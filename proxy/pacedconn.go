@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -36,6 +37,9 @@ func (c *pacedConn) Write(b []byte) (written int, err error) {
 
 // CloseWrite ends what is sent to the peer.
 func (c *pacedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// SyscallConn is for looking whether the client is still there.
+func (c *pacedConn) SyscallConn() (syscall.RawConn, error) { return socketOf(c.Conn) }
 
 // arm sets the deadline only now and then, to spare the common write a timer.
 func (c *pacedConn) arm(now time.Time) error {

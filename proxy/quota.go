@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -32,13 +31,7 @@ type instanceConn struct {
 }
 
 // SyscallConn is for looking whether the connection is still open.
-func (c *instanceConn) SyscallConn() (syscall.RawConn, error) {
-	under, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return under.SyscallConn()
-}
+func (c *instanceConn) SyscallConn() (syscall.RawConn, error) { return socketOf(c.Conn) }
 
 // CloseWrite ends what is sent to the instance.
 func (c *instanceConn) CloseWrite() error { return closeWrite(c.Conn) }

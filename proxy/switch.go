@@ -59,12 +59,3 @@ func pour(to io.Writer, from io.Reader) error {
 	}
 	return closeWrite(to)
 }
-
-// closeWrite ends one direction of what has two.
-func closeWrite(to io.Writer) error {
-	half, ok := to.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
-}

@@ -9,6 +9,9 @@ import (
 // watchAfter is how long a request may take before anybody looks whether its client is still there.
 const watchAfter = 50 * time.Millisecond
 
+// lookAgain is the pause between two looks at a client whose body is coming.
+const lookAgain = 500 * time.Millisecond
+
 // life is the context of a request. It ends with the handler, the connection, or when the client is seen to have gone, for which
 // nothing is done before somebody asks for Done and the request has taken a while: most never come to that.
 type life struct {
@@ -19,10 +22,10 @@ type life struct {
 	inner   context.Context // made when somebody asks
 	cancel  context.CancelFunc
 	ended   bool
-	coming  bool        // a body, which is read by whoever wants it
-	settled bool        // nobody watches any more
-	timer   *time.Timer // begins to watch
-	gone    chan struct{}
+	coming  bool          // a body, which is read by whoever wants it
+	settled bool          // nobody watches any more
+	timer   *time.Timer   // begins to watch, or looks while a body is coming
+	watched chan struct{} // closed when the watch that has begun ends; nil: none has
 }
 
 // Done asks for the end, and so has the client watched.
@@ -64,7 +67,7 @@ func (l *life) Value(key any) any {
 
 // arm begins to watch a moment later.
 func (l *life) arm() {
-	if !l.coming && !l.settled && l.timer == nil {
+	if !l.settled && l.timer == nil {
 		l.timer = time.AfterFunc(watchAfter, l.watch)
 	}
 }
@@ -73,23 +76,20 @@ func (l *life) arm() {
 func (l *life) bodyEnded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.coming = false
-	if l.inner != nil {
-		l.arm()
+	if l.coming && l.timer != nil && !l.settled {
+		l.timer.Reset(watchAfter)
 	}
+	l.coming = false
 }
 
-// watch waits for the next request, which is nothing to it, or the connection's end.
+// watch waits for the next request, which is nothing to it, or the connection's end. While a body is coming it reads nothing, and
+// looks every now and then.
 func (l *life) watch() {
-	l.mu.Lock()
-	if l.settled {
-		l.mu.Unlock()
+	watched := l.beginWatch()
+	if watched == nil {
 		return
 	}
-	gone := make(chan struct{})
-	l.gone = gone
-	l.mu.Unlock()
-	defer close(gone)
+	defer close(watched)
 	l.conn.unbound()
 	_, err := l.conn.in.Peek(1)
 	l.mu.Lock()
@@ -99,6 +99,24 @@ func (l *life) watch() {
 	}
 }
 
+// beginWatch returns what is to be closed with the end of the watch, or nil where there is none.
+func (l *life) beginWatch() chan<- struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.settled || l.watched != nil:
+		return nil
+	case !l.coming:
+		l.watched = make(chan struct{})
+		return l.watched
+	case hungUp(l.conn.Conn):
+		l.cancel()
+	default:
+		l.timer.Reset(lookAgain)
+	}
+	return nil
+}
+
 // settle stops watching: who calls it may read from the connection afterwards.
 func (l *life) settle() {
 	l.mu.Lock()
@@ -106,11 +124,11 @@ func (l *life) settle() {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	gone := l.gone
+	watched := l.watched
 	l.mu.Unlock()
-	if gone != nil {
+	if watched != nil {
 		_ = l.conn.readUntil(longAgo) // fails on a closed connection, of which the watch knows
-		<-gone
+		<-watched
 		_ = l.conn.readUntil(time.Time{})
 	}
 }
