@@ -142,11 +142,11 @@ func TestIdleConnectionsGiveWay(t *testing.T) {
 	s.limits.connections = 3
 	r := start(t, s)
 	var open []*net.TCPConn
-	for range 3 {
+	for n := range 3 {
 		open = append(open, dial(t, r.tcp4))
-		ask(t, open[len(open)-1], "hello.example.test A")
+		ask(t, open[n], "hello.example.test A")
+		eventually(t, "it is idle before the next one", func() bool { return r.connections.idleCount() == n+1 })
 	}
-	eventually(t, "all three are idle", func() bool { return r.connections.idleCount() == 3 })
 	ask(t, open[0], "hello.example.test A")
 	eventually(t, "the first is idle again", func() bool { return r.connections.idleCount() == 3 })
 	another := dial(t, r.tcp4)
