@@ -103,11 +103,11 @@ func (s *Server) answerPeer(ctx context.Context, st *stream, packet []byte) erro
 }
 
 func newTransfers(cfg Config) *transfer.Service {
-	dir := ""
+	in := transfer.Config{Now: cfg.Now, Dial: dialFrom(cfg.Sources), Logger: cfg.Logger}
 	if cfg.DataDir != "" {
-		dir = filepath.Join(cfg.DataDir, "secondary")
+		in.Dir, in.Journals = filepath.Join(cfg.DataDir, "secondary"), filepath.Join(cfg.DataDir, "journal")
 	}
-	return transfer.New(transfer.Config{Dir: dir, Now: cfg.Now, Dial: dialFrom(cfg.Sources), Logger: cfg.Logger})
+	return transfer.New(in)
 }
 
 // tellTransfers says what a change has brought, once it is visible.

@@ -49,7 +49,7 @@ type Config struct {
 	Contact     string       // mailbox of the SOA records, as user@host; default hostmaster@ the zone concerned
 	Sources     []netip.Addr // that NOTIFY and transfers are asked from, the first of each family; default: as the system chooses
 	HTTP3       bool         // the HTTPS records of sites name it beside HTTP/2
-	DataDir     string       // where the content of secondary zones is kept; empty: it is not
+	DataDir     string       // where the content of secondary zones and the journals of others are kept; empty: they are not
 	Logger      *slog.Logger // default: nothing is logged
 
 	// Certificate finds the certificate for a handshake of DNS over TLS.

@@ -14,65 +14,21 @@ import (
 
 // follower keeps a secondary zone up to date (RFC 1034 section 4.3.5). Its run is the only one that changes the zone.
 type follower struct {
-	held     *held
-	file     *file
-	woken    chan struct{}
-	previous *follower     // of the same zone, whose end is waited for
-	finished chan struct{} // closed at the end of run
+	held  *held
+	file  *file
+	woken chan struct{}
 
 	loaded   bool
 	failures int       // since the last success
 	saved    time.Time // when the file was last written
 	dirty    bool      // the file is behind the zone
 
-	mu        sync.Mutex
-	status    sites.SecondaryStatus
-	running   bool
-	forgotten bool // what is kept of the zone is to go
+	mu     sync.Mutex
+	status sites.SecondaryStatus
 }
 
 func newFollower(h *held) *follower {
-	return &follower{held: h, file: newFile(h.service.cfg.Dir, h.publishedNow().Name), woken: make(chan struct{}, 1), finished: make(chan struct{})}
-}
-
-// begin notes that run follows, once the previous follower of the zone, if there is one, has ended.
-func (f *follower) begin(previous *follower) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.previous, f.running = previous, true
-}
-
-// end reports whether run has yet to end; it removes the file then, where that is to be forgotten.
-func (f *follower) end(forget bool) (running bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.forgotten = forget
-	if forget && !f.running {
-		f.file.remove()
-	}
-	return f.running
-}
-
-// leave ends run: the file is left as the zone is, or not at all.
-func (f *follower) leave() {
-	if !f.isForgotten() {
-		f.save()
-	}
-	f.mu.Lock()
-	f.running = false
-	forgotten := f.forgotten
-	f.mu.Unlock()
-	if forgotten {
-		f.file.remove()
-	}
-	close(f.finished)
-	f.service().left(f)
-}
-
-func (f *follower) isForgotten() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.forgotten
+	return &follower{held: h, file: newFile(h.service.cfg.Dir, h.publishedNow().Name), woken: make(chan struct{}, 1)}
 }
 
 // wake has the zone refreshed now, or again when that is under way.
@@ -91,15 +47,14 @@ func (f *follower) statusNow() sites.SecondaryStatus {
 
 func (f *follower) service() *Service { return f.held.service }
 
-// run refreshes the zone until ctx is done.
+// run refreshes the zone until ctx is done, and leaves the file as the zone is.
 func (f *follower) run(ctx context.Context) {
-	defer f.leave()
-	if f.previous != nil {
-		<-f.previous.finished
-	}
 	f.load()
 	for ctx.Err() == nil {
 		f.wait(ctx, f.turn(ctx))
+	}
+	if !f.held.tenure.isForgotten() {
+		f.save()
 	}
 }
 

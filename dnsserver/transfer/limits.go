@@ -14,6 +14,7 @@ type limits struct {
 	wait         time.Duration // for one of them to end
 	transfersIn  int           // at once
 	notifies     int           // unanswered NOTIFY messages at once
+	journals     int           // that are read or written at once
 
 	notifyWindow   time.Duration // for changes to come together in one NOTIFY
 	notifyAttempts int
@@ -34,7 +35,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		transfersOut: 20, perPeer: 4, wait: 10 * time.Second, transfersIn: 10, notifies: 64,
+		transfersOut: 20, perPeer: 4, wait: 10 * time.Second, transfersIn: 10, notifies: 64, journals: 4,
 		notifyWindow: time.Second, notifyAttempts: 5, answer: 2 * time.Second,
 		records: 5_000_000, bytes: 1 << 30, connect: 5 * time.Second, stall: 20 * time.Second, transfer: 30 * time.Minute,
 		shortest: time.Second, rest: 2 * time.Second, longest: 28 * 24 * time.Hour, first: 5 * time.Second, settle: time.Minute,

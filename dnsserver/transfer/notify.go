@@ -52,6 +52,9 @@ func (h *held) changed() {
 
 // changedWhileRunning is changed for a caller that holds the service's mutex.
 func (h *held) changedWhileRunning() {
+	if h.journal != nil {
+		h.journal.wake()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pending = true

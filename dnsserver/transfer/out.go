@@ -34,6 +34,9 @@ func (s *Service) transfer(ctx context.Context, x *exchange) error {
 	case incremental || x.Datagram: // an AXFR by UDP is not defined (section 4.2)
 		return x.refuse(dns.RcodeFormatError)
 	}
+	if h.journal != nil && !x.Datagram && h.Current().Known() {
+		h.journal.await(ctx, s.limits.wait)
+	}
 	now := h.Current()
 	if !now.Known() {
 		return x.refuse(dns.RcodeServerFailure)

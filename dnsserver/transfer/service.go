@@ -17,10 +17,11 @@ import (
 
 // Config is what a Service is made of.
 type Config struct {
-	Dir    string           // of the files of secondary zones; empty: they are not kept
-	Now    func() time.Time // default time.Now
-	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
-	Logger *slog.Logger // default: nothing is logged
+	Dir      string           // of the files of secondary zones; empty: they are not kept
+	Journals string           // directory of the journals of other zones; empty: they are not kept
+	Now      func() time.Time // default time.Now
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	Logger   *slog.Logger // default: nothing is logged
 }
 
 // Service speaks with other nameservers about the zones that it is told of.
@@ -31,12 +32,13 @@ type Service struct {
 	out    gate          // transfers out
 	in     chan struct{} // transfers in, room for each
 	asking chan struct{} // NOTIFY messages whose answers are waited for
+	disk   chan struct{} // journals that are read or written, room for each
 
 	mu      sync.Mutex
-	zones   map[string]*held     // by apex in wire form
-	leaving map[string]*follower // by apex, those that have been told to end last
-	keys    map[string]*keyUse   // by name in wire form
-	running context.Context      // nil: Run has not begun or has ended
+	zones   map[string]*held   // by apex in wire form
+	leaving map[string]*tenure // by apex, those that have been told to end last
+	keys    map[string]*keyUse // by name in wire form
+	running context.Context    // nil: Run has not begun or has ended
 	work    sync.WaitGroup
 
 	refusals refusals
@@ -73,6 +75,8 @@ type held struct {
 	service *Service
 	wire    string
 	follow  *follower // of a secondary zone
+	journal *journal  // of another one; nil where none is kept
+	tenure  *tenure   // of either
 
 	mu        sync.Mutex
 	published sites.PublishedZone
@@ -101,7 +105,8 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, log: cfg.Logger, limits: l,
 		out: newGate(l.transfersOut, l.perPeer), in: make(chan struct{}, l.transfersIn), asking: make(chan struct{}, l.notifies),
-		zones: make(map[string]*held), leaving: make(map[string]*follower), keys: make(map[string]*keyUse),
+		disk:  make(chan struct{}, l.journals),
+		zones: make(map[string]*held), leaving: make(map[string]*tenure), keys: make(map[string]*keyUse),
 	}
 }
 
@@ -123,11 +128,16 @@ func (s *Service) Put(published sites.PublishedZone, z *zone.Zone) {
 			h.update(published)
 			return
 		}
-		s.stop(h, published.Kind != sites.ZoneSecondary)
+		s.stop(h, (published.Kind == sites.ZoneSecondary) != (h.follow != nil)) // the file is another one then
 	}
 	h = &held{Zone: z, service: s, wire: wire, published: published, served: make(map[netip.Addr]sites.PeerStatus)}
-	if published.Kind == sites.ZoneSecondary {
+	switch {
+	case published.Kind == sites.ZoneSecondary:
 		h.follow = newFollower(h)
+		h.tenure = newTenure(h.follow.file.remove)
+	case s.cfg.Journals != "":
+		h.journal = newJournal(h, s.cfg.Journals)
+		h.tenure = newTenure(h.journal.remove)
 	}
 	h.setTargets()
 	s.zones[wire] = h
@@ -200,6 +210,7 @@ func (s *Service) Load(ctx context.Context) {
 // without it, too.
 func (s *Service) Run(ctx context.Context) {
 	sweep(s.cfg.Dir)
+	sweep(s.cfg.Journals)
 	s.mu.Lock()
 	s.running = ctx
 	for _, h := range s.zones {
@@ -219,9 +230,9 @@ func (s *Service) start(h *held) {
 	h.ctx, h.cancel = context.WithCancel(s.running)
 	ctx := h.ctx
 	h.mu.Unlock()
-	if h.follow != nil {
-		h.follow.begin(s.leaving[h.wire])
-		s.work.Go(func() { h.follow.run(ctx) })
+	if h.tenure != nil {
+		h.tenure.begin(s.leaving[h.wire])
+		s.work.Go(func() { h.run(ctx) })
 	}
 	h.changedWhileRunning()
 }
@@ -235,20 +246,25 @@ func (s *Service) stop(h *held, forget bool) {
 	}
 	h.ctx = nil
 	h.mu.Unlock()
-	if h.follow == nil {
-		return
-	}
-	if h.follow.end(forget) {
-		s.leaving[h.wire] = h.follow
+	if h.tenure != nil && h.tenure.end(forget) {
+		s.leaving[h.wire] = h.tenure
 	}
 }
 
-// left notes that a follower has ended.
-func (s *Service) left(f *follower) {
+// run does the work that has a file until ctx is done.
+func (h *held) run(ctx context.Context) {
+	h.tenure.wait()
+	if h.follow != nil {
+		h.follow.run(ctx)
+	} else {
+		h.journal.run(ctx)
+	}
+	h.tenure.leave()
+	s := h.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving[f.held.wire] == f {
-		delete(s.leaving, f.held.wire)
+	if s.leaving[h.wire] == h.tenure {
+		delete(s.leaving, h.wire)
 	}
 }
 

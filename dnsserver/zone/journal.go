@@ -70,15 +70,33 @@ func (z *Snapshot) Since(serial uint32) ([]Difference, bool) {
 	}
 	versions := z.journal.versions
 	for i := len(versions) - 1; i >= 0; i-- {
-		if versions[i].FromSOA.serial() == serial {
+		if versions[i].FromSOA.Serial() == serial {
 			return slices.Clip(versions[i:]), true
 		}
 	}
 	return nil, false
 }
 
-// serial is that of a SOA record.
-func (p Placed) serial() uint32 {
+// Resume puts former versions of the zone, oldest first, before its journal. The last of them must lead to the version that is current or
+// to one of the journal, which is then known from there on; it reports false where it does not.
+func (z *Zone) Resume(former []Difference) bool {
+	z.writing.Lock()
+	defer z.writing.Unlock()
+	next := *z.current.Load()
+	later, ok := next.Since(former[len(former)-1].ToSOA.Serial())
+	if !ok {
+		return false
+	}
+	next.journal = journal{}
+	for _, d := range slices.Concat(former, later) {
+		next.journal = next.journal.with(d, false, next.names)
+	}
+	z.current.Store(&next)
+	return true
+}
+
+// Serial is that of a SOA record.
+func (p Placed) Serial() uint32 {
 	const behind = 5 * 4 // the serial and the four times after it are the end of the data
 	data := p.Set.Records[0].AppendData(nil)
 	return binary.BigEndian.Uint32(data[len(data)-behind:])

@@ -42,7 +42,7 @@ func TestJournalIsBounded(t *testing.T) {
 	if versions, ok := now.Since(151); !ok || len(versions) != 0 {
 		t.Errorf("since now: %v, %v", versions, ok)
 	}
-	if versions, ok := before.Since(2); !ok || len(versions) != 49 || versions[48].ToSOA.serial() != 51 {
+	if versions, ok := before.Since(2); !ok || len(versions) != 49 || versions[48].ToSOA.Serial() != 51 {
 		t.Errorf("the journal of an older snapshot has changed: %d versions, %v", len(versions), ok)
 	}
 	for revision := int64(200); revision < 200+2*maxVersions; revision++ {
