@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"berth/sites/static/rules"
 
 	"github.com/alecthomas/kong"
 )
@@ -111,6 +114,28 @@ const maxREADME = 100
 func TestREADMEIsShort(t *testing.T) {
 	if n := strings.Count(readManual(t, "README.md"), "\n"); n > maxREADME {
 		t.Errorf("README.md has %d lines; more than %d belong into docs/", n, maxREADME)
+	}
+}
+
+// TestRulesInTheManual reads the examples of _redirects and _headers as a release's.
+func TestRulesInTheManual(t *testing.T) {
+	examples, name := map[string]string{}, ""
+	for line := range strings.Lines(readManual(t, "docs/sites.md")) {
+		text, indented := strings.CutPrefix(line, "    ")
+		if named := strings.TrimPrefix(text, "# _"); named != text {
+			name, _, _ = strings.Cut("_"+named, ":")
+		} else if !indented && strings.TrimSpace(line) != "" {
+			name = ""
+		}
+		if name != "" {
+			examples[name] += strings.TrimRight(text, "\n") + "\n"
+		}
+	}
+	for _, name := range rules.Names() {
+		_, faults, err := rules.Read(fstest.MapFS{name: {Data: []byte(examples[name])}})
+		if err != nil || len(faults) > 0 || strings.Count(examples[name], "\n") < 5 {
+			t.Errorf("%s reads %q: %v, %v", name, examples[name], faults, err)
+		}
 	}
 }
 
