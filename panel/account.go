@@ -33,7 +33,6 @@ func (p *Panel) renderAccount(c echo.Context, who visitor, status int, v templat
 	v.Tokens = tokenRows(tokens)
 	v.Role = string(who.account.Role)
 	v.TwoStepSince = who.account.TwoStepSince
-	v.APIURL = p.siteURL(p.cfg.PanelHost) + pathAPI
 	v.Shell = p.shell(c, "Account", templates.SectionAccount)
 	return p.render(c, status, templates.Account(v))
 }

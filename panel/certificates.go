@@ -22,14 +22,20 @@ func (p *Panel) certificatesPage(c echo.Context, _ visitor) error {
 		Shell:        p.shell(c, "Certificates", templates.SectionStatus),
 		Certificates: certificates(list),
 		Paging:       at,
+		RootURL:      p.rootURL(),
 	}
 	for _, b := range p.cfg.Certificates.Budget() {
 		view.Budgets = append(view.Budgets, templates.CertificateBudget(b))
 	}
-	if len(p.cfg.Certificates.RootPEM()) > 0 {
-		view.RootURL = pathRoot
-	}
 	return p.render(c, http.StatusOK, templates.Certificates(view))
+}
+
+// rootURL is where the root of an internal authority can be downloaded; empty where there is none.
+func (p *Panel) rootURL() string {
+	if len(p.cfg.Certificates.RootPEM()) == 0 {
+		return ""
+	}
+	return pathRoot
 }
 
 // someCertificates reduces the list to hosts that contain query, and to one page of those; a page that does not exist is

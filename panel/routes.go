@@ -81,6 +81,7 @@ func (p *Panel) ownerRoutes(e *echo.Echo) {
 	e.POST(templates.PathTwoStepCodes, p.page(p.replaceRecoveryCodes))
 	get(e, templates.PathTwoStepCodes, p.page(toParent))
 
+	get(e, templates.PathHelp, p.page(p.helpPage))
 	get(e, templates.PathEvents, p.part(p.events))
 	get(e, templates.PathSitesLive, p.part(p.sitesLive))
 	get(e, "/live/sites/:name", p.part(p.siteLive))

@@ -105,9 +105,7 @@ func (p *Panel) statusView(in installation) templates.StatusView {
 		Sites:        in.counts(),
 		Authority:    in.authority,
 		Certificates: certificates(first(urgent(in.certificates), maxCertificates)),
-	}
-	if len(p.cfg.Certificates.RootPEM()) > 0 {
-		view.RootURL = pathRoot
+		RootURL:      p.rootURL(),
 	}
 	for _, s := range in.servers {
 		view.Servers = append(view.Servers, serverView(s))

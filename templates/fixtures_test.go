@@ -328,7 +328,7 @@ func ownerPages() []page {
 		newPage("logs-none", Logs, LogsView{Shell: owner("Logs of hello", SectionSites), Name: "hello", Tail: 100, Reason: "hello is not running, so there is no output to show."}),
 		newPage("delete", DeleteSite, DeleteSiteView{Shell: owner("Delete bakery", SectionSites), Name: "bakery", Host: "bakery.sites.example.org", Releases: 14}),
 		newPage("account", Account, AccountView{
-			Shell: owner("Account", SectionAccount), Role: "owner", Quota: quotaOfMarie, APIURL: "https://sites.example.org/api/v1", NewToken: "berth_5fQ2mXo1y7tVwZ0nKc3LrJd8HsUeGaBp",
+			Shell: owner("Account", SectionAccount), Role: "owner", Quota: quotaOfMarie, NewToken: "berth_5fQ2mXo1y7tVwZ0nKc3LrJd8HsUeGaBp",
 			Tokens: []TokenRow{{1, "build server", before(90 * day), before(3 * time.Hour)}, {2, "laptop", before(time.Minute), time.Time{}}},
 		}),
 		newPage("login-code", LoginCode, LoginCodeView{Shell: Shell{Title: "Log in", Zone: "sites.example.org"}, Next: "/sites/bakery", Fault: "This code is wrong, or was used before. Wait for the app's next one."}),
@@ -337,6 +337,10 @@ func ownerPages() []page {
 			Faults: Faults{"code": "This is not the code that the app shows now. Is the clock of the phone right?"},
 		}),
 		newPage("two-step-on", TwoStep, TwoStepView{Shell: owner("Two-step login", SectionAccount, Notice{NoticeSuccess, "Two-step login is on."}), Since: before(time.Hour), Left: 10, Codes: "river-otte-rlam-p62x\nabcd-efgh-jkmn-pqrs", FaultyOff: true, Faults: Faults{"current": "This is not your current password."}}),
+		newPage("help", Help, HelpView{
+			Shell: owner("Help", SectionHelp), Example: "my-site.sites.example.org", APIURL: "https://sites.example.org/api/v1", RootURL: "/root.crt",
+			MaxBytes: 200 << 20, MaxUnpacked: 500 << 20, MaxFiles: 20000,
+		}),
 		newPage("error", Error, ErrorView{Shell: owner("Not found", SectionNone), Code: 404}),
 	}
 	for _, p := range []page{newPage("sites-live", SitesLive, mine), newPage("site-live", SiteLive, siteView())} {

@@ -19,6 +19,7 @@ const (
 	PathTwoStep      = "/account/two-step"    // GET; POST: turn on
 	PathTwoStepOff   = PathTwoStep + "/off"   // POST
 	PathTwoStepCodes = PathTwoStep + "/codes" // POST: new ones
+	PathHelp         = "/help"                // GET; its sections have anchors
 	PathStatus       = "/admin/status"        // GET
 	PathAllSites     = "/admin/sites"         // GET
 	PathCertificates = "/admin/certificates"  // GET

@@ -23,6 +23,7 @@ const (
 	SectionNone     Section = ""
 	SectionSites    Section = "sites"
 	SectionAccount  Section = "account"
+	SectionHelp     Section = "help"
 	SectionStatus   Section = "status"
 	SectionAllSites Section = "all-sites"
 	SectionAccounts Section = "accounts"
@@ -233,7 +234,6 @@ type AccountView struct {
 	TokenLabel   string    // as typed
 	EndTokens    bool      // the box is ticked
 	TwoStepSince time.Time // zero: it is off
-	APIURL       string    // base of the REST API, such as https://panel.example.org/api/v1
 	Faults       Faults    // by input name
 }
 

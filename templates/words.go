@@ -286,21 +286,26 @@ func (v ErrorView) advice() advice {
 // uploadHint says what an upload may be.
 func uploadHint(v SiteView) string {
 	hint := "Zip the folder that has your index.html."
-	var bounds []string
-	if v.MaxBytes > 0 {
-		bounds = append(bounds, "up to "+size(v.MaxBytes))
-	}
-	if v.MaxUnpacked > 0 {
-		bounds = append(bounds, size(v.MaxUnpacked)+" unpacked")
-	}
-	if v.MaxFiles > 0 {
-		bounds = append(bounds, plural(int64(v.MaxFiles), "file"))
-	}
-	if len(bounds) == 0 {
+	text := uploadBounds(v.MaxBytes, v.MaxUnpacked, v.MaxFiles)
+	if text == "" {
 		return hint
 	}
-	text := strings.Join(bounds, ", ")
 	return hint + " " + strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// uploadBounds is how large an upload may be, in words; empty where nothing is told.
+func uploadBounds(packed, unpacked int64, files int) string {
+	var bounds []string
+	if packed > 0 {
+		bounds = append(bounds, "up to "+size(packed))
+	}
+	if unpacked > 0 {
+		bounds = append(bounds, size(unpacked)+" unpacked")
+	}
+	if files > 0 {
+		bounds = append(bounds, plural(int64(files), "file"))
+	}
+	return strings.Join(bounds, ", ")
 }
 
 // UploadTooLarge says that a zip is larger than max bytes, and what helps.
@@ -333,5 +338,7 @@ func tails(shown int) []int {
 // uploadExample is a command that uploads a zip with a token.
 func uploadExample(api string) string {
 	return "curl -H \"Authorization: Bearer $TOKEN\" \\\n  -H \"Content-Type: application/zip\" \\\n  --data-binary @site.zip \\\n  \"" +
-		strings.TrimSuffix(api, "/") + "/sites/my-site/releases?wait=live\""
+		apiBase(api) + "/sites/my-site/releases?wait=live\""
 }
+
+func apiBase(api string) string { return strings.TrimSuffix(api, "/") }
