@@ -32,6 +32,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, started func(*pro
 	if err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err != nil {
 		return err
 	}
+	trustPublicRoots()
 	bound, err := bind(ctx, cfg)
 	if err != nil {
 		return err
