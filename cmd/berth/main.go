@@ -42,6 +42,7 @@ type commands struct {
 	Dev     devCommand     `cmd:"" help:"Try berth out on this machine: zone berth.localhost, unprivileged ports, an internal CA and a sample site."`
 	User    userCommand    `cmd:"" help:"Manage accounts."`
 	Token   tokenCommand   `cmd:"" help:"Manage API tokens."`
+	Ready   readyCommand   `cmd:"" help:"Ask the service on this machine whether it is ready, for health checks."`
 	Static  staticCommand  `cmd:"" help:"Serve a directory's files; this runs inside the container of a static site."`
 	Isolate isolateCommand `cmd:"" hidden:"" help:"Cut the instances' bridges off; berth runs this in a container of its own."`
 	Version versionCommand `cmd:"" help:"Print the version."`
