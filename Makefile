@@ -11,11 +11,15 @@ else
 gotest = $(GO) tool gotestsum --format standard-quiet --rerun-fails=1 --rerun-fails-max-failures=8 --packages=./... -- $(1)
 endif
 
-.PHONY: run build test check bench soak fuzz generate
+.PHONY: run build image test check bench soak fuzz generate
 
 # The binary is static: the container of a site is made from it.
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
+
+# For deploy/compose.yaml. BERTH_IMAGE there names another tag.
+image: build
+	docker build --file deploy/Dockerfile --tag berth bin
 
 run: build
 	./bin/berth dev

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // parseServe parses the command line as run does and returns the configuration.
@@ -240,34 +239,5 @@ func TestIsolateTakesWhatDockerGives(t *testing.T) {
 		if _, err := parser.Parse(args); err != nil || cli.Isolate != want {
 			t.Errorf("%v: %+v, %v", args, cli.Isolate, err)
 		}
-	}
-}
-
-// longestStop is what the drain of the edge and the creation of a container take at most, one after the other.
-const longestStop = 45 * time.Second
-
-// TestTheUnit parses what the systemd unit runs, and compares its patience with what a stop takes.
-func TestTheUnit(t *testing.T) {
-	unit, err := os.ReadFile(filepath.Join(moduleRoot, "deploy", "berth.service"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]string{}
-	for line := range strings.Lines(string(unit)) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			values[key] = value
-		}
-	}
-	if limit, err := time.ParseDuration(values["TimeoutStopSec"] + "s"); err != nil || limit <= longestStop {
-		t.Errorf("TimeoutStopSec=%s, %v; a stop takes up to %v", values["TimeoutStopSec"], err, longestStop)
-	}
-	file := tomlFile(t, "zone = \"sites.example.org\"\nacme-email = \"ann@example.org\"\n")
-	args := strings.Fields(strings.ReplaceAll(values["ExecStart"], "/etc/berth.toml", file))
-	if len(args) < 2 || args[1] != "serve" {
-		t.Fatalf("ExecStart=%s", values["ExecStart"])
-	}
-	cfg, err := parseServe(t, args[2:]...)
-	if err != nil || cfg.Zone != "sites.example.org" || cfg.DataDir != "/var/lib/"+values["StateDirectory"] {
-		t.Errorf("ExecStart=%s: %+v, %v", values["ExecStart"], cfg, err)
 	}
 }
