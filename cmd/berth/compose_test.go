@@ -87,17 +87,22 @@ func newComposed(t *testing.T) *composed {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := dockerCommand("logs", p.container)
-			t.Logf("log of berth:\n%s", log)
-		}
-		p.compose("", "down", "--remove-orphans")
-		p.removeFromEngine()
 		if out, err := dockerCommand("rmi", name); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
+	t.Cleanup(p.removeFromEngine)
+	t.Cleanup(p.down)
 	return p
+}
+
+// down removes berth's container, after what it wrote has been kept where the test failed.
+func (p *composed) down() {
+	if p.t.Failed() {
+		log, _ := dockerCommand("logs", p.container)
+		p.t.Logf("log of berth:\n%s", log)
+	}
+	p.compose("", "down")
 }
 
 // compose runs a command of Compose to its end and returns what it printed.
