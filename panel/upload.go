@@ -35,7 +35,10 @@ func (p *Panel) upload(c echo.Context, who visitor) error {
 	defer end()
 	release, err := arrival.Wait(patience)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return p.done(c, templates.SitePath(name), "The zip has arrived and is being unpacked. Below you see what becomes of it.")
+		if arrival.Keep(c.Request().Context()) == nil {
+			return p.done(c, templates.SitePath(name), "The zip has arrived and is being unpacked. Below you see what becomes of it.")
+		}
+		release, err = arrival.Wait(c.Request().Context()) // what a crash would lose has not arrived
 	}
 	if err != nil {
 		return p.renderUploadFault(c, who, name, err)

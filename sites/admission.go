@@ -33,6 +33,14 @@ func (a *admission) enter(account AccountID) error {
 	return nil
 }
 
+// readmit counts an upload that was admitted before berth ended.
+func (a *admission) readmit(account AccountID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.byAccount[account]++
+	a.all++
+}
+
 func (a *admission) leave(account AccountID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

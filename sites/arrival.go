@@ -2,10 +2,8 @@ package sites
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -16,11 +14,20 @@ const unpackGrace = 15 * time.Second
 
 // Arrival is an upload that has arrived whole and is being unpacked.
 type Arrival struct {
-	done    chan struct{} // closed when the rest is set for good
+	service *Service
+	actor   Actor
+	site    Site            // as it was when the upload began
+	zip     string          // path of the file
+	unfit   error           // why it cannot be unpacked, where that is known already
+	turn    <-chan struct{} // closed once it is this one's turn among those of the site; nil: it is
+	done    chan struct{}   // closed when release and err are set for good
+
 	mu      sync.Mutex
 	release Release
 	err     error
-	left    bool // nobody waits any more
+	left    bool  // nobody waits any more
+	kept    int64 // ID of the KeptArrival; 0: none
+	settled bool  // a release is recorded, or will never be: there is nothing to keep any more
 }
 
 // Receive takes a zip as Upload does, and returns once it has arrived. It is unpacked behind the caller, who may wait for
@@ -51,41 +58,56 @@ func (s *Service) receive(ctx context.Context, actor Actor, site Site, archive i
 	if err != nil {
 		return nil, err
 	}
-	arrival := &Arrival{done: make(chan struct{})}
-	s.conditions.beginUnpacking(site.ID)
-	if !s.work.start(func(ctx context.Context) { s.takeIn(ctx, arrival, actor, site, zip) }) {
+	arrival := s.newArrival(actor, site, zip)
+	if !s.work.start(arrival.takeIn) {
 		s.conditions.endUnpacking(site.ID, "")
-		return nil, errors.Join(Refuse(ErrNotReady, "The server is stopping. Upload again when it is back."), os.Remove(zip))
+		s.removeZip(zip)
+		return nil, errStopping()
 	}
 	s.watchers.notify(site.Name)
 	return arrival, nil
 }
 
-// takeIn makes an arrival a release. What no release tells is told by the site, if nobody has waited for it.
-func (s *Service) takeIn(ctx context.Context, arrival *Arrival, actor Actor, site Site, zip string) {
-	release, err := s.unpackArrival(ctx, actor, site, zip)
-	arrival.finish(release, err, func(left bool) {
-		lost := ""
-		if left && err != nil && release.Number == 0 && !errors.Is(err, ErrNotFound) {
-			lost = s.sentence(err)
-		}
-		s.conditions.endUnpacking(site.ID, lost)
-	})
-	s.watchers.notify(site.Name)
+// newArrival takes the last place among the uploads of a site that have arrived. The end of the arrival makes room again.
+func (s *Service) newArrival(actor Actor, site Site, zip string) *Arrival {
+	arrival := &Arrival{service: s, actor: actor, site: site, zip: zip, done: make(chan struct{})}
+	arrival.turn = s.conditions.beginUnpacking(site.ID, arrival.done)
+	return arrival
 }
 
-// unpackArrival outlives a panic, as what answers requests does: the zip is a stranger's.
-func (s *Service) unpackArrival(ctx context.Context, actor Actor, site Site, zip string) (_ Release, err error) {
-	defer s.admission.leave(actor.ID)
-	defer os.Remove(zip)
+func errStopping() error {
+	return Refuse(ErrNotReady, "The server is stopping. Upload again when it is back.")
+}
+
+// takeIn makes an arrival a release.
+func (a *Arrival) takeIn(ctx context.Context) {
+	release, err := a.unpack(ctx)
+	a.end(ctx, release, err)
+}
+
+// unpack waits for its turn: of two uploads the one that has come last is the newer release, however large they are. It outlives a
+// panic, as what answers requests does: the zip is a stranger's.
+func (a *Arrival) unpack(ctx context.Context) (_ Release, err error) {
+	s := a.service
+	defer s.admission.leave(a.actor.ID)
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("unpack: panic: %v\n%s", fault, debug.Stack())
 		}
 	}()
+	if a.turn != nil {
+		select {
+		case <-a.turn:
+		case <-ctx.Done():
+			return Release{}, errStopping()
+		}
+	}
+	if a.unfit != nil {
+		return Release{}, a.unfit
+	}
 	ctx, cancel := outliving(ctx, unpackGrace)
 	defer cancel()
-	return s.acceptUpload(ctx, actor, site, zip)
+	return s.acceptUpload(ctx, a)
 }
 
 // outliving is a context that ends some time after ctx.
@@ -95,13 +117,23 @@ func outliving(ctx context.Context, grace time.Duration) (context.Context, conte
 	return longer, func() { stop(); cancel() }
 }
 
-// finish calls settle before anybody learns of the end, with whether who has sent it waits no more.
-func (a *Arrival) finish(release Release, err error, settle func(left bool)) {
+// end tells what has become of the arrival. What no release tells is told by the site, if nobody has waited for it.
+func (a *Arrival) end(ctx context.Context, release Release, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.release, a.err = release, err
-	settle(a.left)
+	a.release, a.err, a.settled = release, err, true
+	lost := ""
+	switch {
+	case err == nil || release.Number != 0:
+		a.service.removeZip(a.zip)
+	case a.kept != 0 && ctx.Err() != nil:
+		// berth is stopping; the next start goes on with it.
+	default:
+		lost = a.lose(ctx, err)
+	}
+	a.service.conditions.endUnpacking(a.site.ID, lost)
 	close(a.done)
+	a.service.watchers.notify(a.site.Name)
 }
 
 // Wait returns the release once it is recorded, or why there is none. When ctx is done before, it returns ctx's error, and

@@ -26,8 +26,9 @@ type condition struct {
 	failures int           // in a row
 	retryAt  time.Time
 
-	unpacking int    // uploads that have arrived
-	lost      string // why the last of them came to nothing, where no release tells
+	unpacking int             // uploads that have arrived
+	newest    <-chan struct{} // closed when the last of them has ended
+	lost      string          // why the last that has ended came to nothing, where no release tells
 }
 
 // silent reports whether the condition says nothing that is not so of a site without one.
@@ -86,12 +87,17 @@ func (c *conditions) end(id SiteID) {
 	}
 }
 
-// beginUnpacking counts an upload that has arrived. What became of one before is not told any more.
-func (c *conditions) beginUnpacking(id SiteID) {
+// beginUnpacking counts an upload that has arrived, and that has ended when done is closed. It returns the channel that tells the same of
+// the one that has arrived before it, nil where that is over. What became of one before is not told any more.
+func (c *conditions) beginUnpacking(id SiteID, done <-chan struct{}) (before <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cond := c.locked(id)
-	cond.unpacking, cond.lost = cond.unpacking+1, ""
+	if cond.unpacking > 0 {
+		before = cond.newest
+	}
+	cond.unpacking, cond.newest, cond.lost = cond.unpacking+1, done, ""
+	return before
 }
 
 // endUnpacking undoes beginUnpacking, with what is to be told of an upload that came to nothing.

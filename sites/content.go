@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,6 +89,34 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
+// zip is the path of an upload's file.
+func (c content) zip(name string) string { return filepath.Join(c.uploads, name) }
+
+func (c content) hasZip(name string) bool {
+	info, err := os.Stat(c.zip(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// syncZip has an upload's file outlast a loss of power, and returns its size.
+func (c content) syncZip(path string) (bytes int64, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		bytes = info.Size()
+	}
+	return bytes, errors.Join(err, f.Sync(), f.Close(), syncDir(c.uploads))
+}
+
+// removeZip may fail without harm: boot sweeps what nobody names.
+func (s *Service) removeZip(path string) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Warn("removing an upload's file failed", "error", err)
+	}
+}
+
 // staging returns a path below uploads that does not exist yet.
 func (c content) staging(archive string) string { return archive + ".content" }
 
@@ -124,10 +153,19 @@ func (c content) removeRelease(site SiteID, number int) error {
 
 func (c content) removeSite(site SiteID) error { return os.RemoveAll(c.siteDir(site)) }
 
-// sweep clears away whatever a crash left behind: unfinished uploads go, directories that wanted does not name become
+// sweep clears away whatever a crash left behind: of the uploads all but the kept ones, directories that wanted does not name become
 // trash, and old trash goes. It must run before the first upload.
-func (c content) sweep(wanted func(site SiteID, number int) bool) error {
-	errs := []error{clearDir(c.uploads, time.Now().Add(time.Hour)), clearDir(c.trash, time.Now().Add(-trashAge))}
+func (c content) sweep(wanted func(site SiteID, number int) bool, kept []KeptArrival) error {
+	old := time.Now().Add(-trashAge)
+	errs := []error{
+		clearDir(c.uploads, func(e fs.DirEntry) (bool, error) {
+			return !slices.ContainsFunc(kept, func(a KeptArrival) bool { return a.File == e.Name() }), nil
+		}),
+		clearDir(c.trash, func(e fs.DirEntry) (bool, error) {
+			info, err := e.Info()
+			return err == nil && info.ModTime().Before(old), err
+		}),
+	}
 	siteDirs, err := os.ReadDir(c.releases)
 	if err != nil {
 		return fmt.Errorf("sweep releases: %w", err)
@@ -174,16 +212,16 @@ func (c content) discard(path string) error {
 	return os.Chtimes(target, time.Time{}, time.Now())
 }
 
-// clearDir removes the entries that were last modified before a time.
-func clearDir(dir string, before time.Time) error {
+// clearDir removes the entries that have no use any more.
+func clearDir(dir string, useless func(fs.DirEntry) (bool, error)) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("clear %s: %w", filepath.Base(dir), err)
 	}
 	var errs []error
 	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && info.ModTime().Before(before) {
+		is, err := useless(e)
+		if is {
 			err = os.RemoveAll(filepath.Join(dir, e.Name()))
 		}
 		errs = append(errs, err)

@@ -286,8 +286,8 @@ type stage struct {
 	onStart func()        // called with mu held
 	hold    chan struct{} // Start waits for it to close, when set
 	down    bool          // the engine does not answer
-	changed func()
-	listed  int // calls of Instances
+	watched bool          // Watch runs
+	listed  int           // calls of Instances
 }
 
 func newStage() *stage { return &stage{running: map[string]sites.Instance{}} }
@@ -351,9 +351,10 @@ func (s *stage) Logs(_ context.Context, id string, _ sites.LogQuery, w io.Writer
 	return err
 }
 
-func (s *stage) Watch(ctx context.Context, changed func()) {
-	s.set(func() { s.changed = changed })
+func (s *stage) Watch(ctx context.Context, _ func()) {
+	s.set(func() { s.watched = true })
 	<-ctx.Done()
+	s.set(func() { s.watched = false })
 }
 
 func (s *stage) Info(context.Context) sites.RuntimeInfo { return sites.RuntimeInfo{Name: "stage"} }

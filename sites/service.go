@@ -195,6 +195,9 @@ func (s *Service) boot(ctx context.Context) error {
 	if err := s.publishAll(ctx); err != nil {
 		return err
 	}
+	if err := s.resumeArrivals(ctx); err != nil {
+		return err
+	}
 	close(s.booted)
 	return nil
 }
@@ -217,11 +220,15 @@ func (s *Service) sweepContent(ctx context.Context) error {
 		site   SiteID
 		number int
 	}
+	kept, err := s.store.Arrivals(ctx)
+	if err != nil {
+		return err
+	}
 	wanted := make(map[key]bool, len(releases))
 	for _, r := range releases {
 		wanted[key{r.Site, r.Number}] = r.State != ReleaseFailed
 	}
-	err = s.content.sweep(func(site SiteID, number int) bool { return wanted[key{site, number}] })
+	err = s.content.sweep(func(site SiteID, number int) bool { return wanted[key{site, number}] }, kept)
 	if err != nil {
 		// What cannot be removed only takes room; it is no reason not to serve.
 		s.log.Warn("removing left-over files failed", "error", err)

@@ -73,6 +73,8 @@ type ReleaseReader interface {
 	Releases(ctx context.Context, site SiteID) ([]Release, error)
 	// HeadReleases lists of each site of an account the newest and the active release; owner 0 lists everybody's.
 	HeadReleases(ctx context.Context, owner AccountID) ([]Release, error)
+	// Arrivals lists the uploads that are kept, in the order of arrival.
+	Arrivals(ctx context.Context) ([]KeptArrival, error)
 }
 
 // ZoneReader reads zones, their keys and the TSIG keys.
@@ -136,16 +138,19 @@ type Tx interface {
 	PutSetting(ctx context.Context, key, value string) error
 }
 
-// SiteWriter changes sites, hosts and releases. Insert methods answer ErrTaken when a unique name is in use.
+// SiteWriter changes sites, hosts, releases and kept uploads. Insert methods answer ErrTaken when a unique name is in use.
 type SiteWriter interface {
 	InsertSite(ctx context.Context, s Site) (SiteID, error)
 	UpdateSite(ctx context.Context, s Site) error
-	DeleteSite(ctx context.Context, id SiteID) error // with its hosts, releases and records
+	DeleteSite(ctx context.Context, id SiteID) error // with its hosts, releases, records and kept uploads
 	InsertHost(ctx context.Context, h Host) error
 	DeleteHost(ctx context.Context, name string) error
 	InsertRelease(ctx context.Context, r Release) error
 	UpdateRelease(ctx context.Context, r Release) error
-	DeleteRelease(ctx context.Context, site SiteID, number int) error
+	DeleteRelease(ctx context.Context, site SiteID, number int) error // never one that the site names
+	InsertArrival(ctx context.Context, a KeptArrival) (int64, error)
+	UpdateArrival(ctx context.Context, a KeptArrival) error // its starts
+	DeleteArrival(ctx context.Context, id int64) error
 }
 
 // DomainWriter changes custom domains and the names that are kept for accounts.

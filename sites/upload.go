@@ -25,41 +25,44 @@ func (s *Service) roomForUpload(ctx context.Context, site Site) error {
 }
 
 // acceptUpload returns a release with an error where that is recorded as one.
-func (s *Service) acceptUpload(ctx context.Context, actor Actor, site Site, zip string) (Release, error) {
+func (s *Service) acceptUpload(ctx context.Context, a *Arrival) (Release, error) {
 	if err := s.content.room(); err != nil {
 		return Release{}, err
 	}
-	staging := s.content.staging(zip)
+	staging := s.content.staging(a.zip)
 	defer os.RemoveAll(staging)
-	manifest, err := s.unpack(ctx, zip, staging)
-	if err != nil {
-		return s.refuseUpload(ctx, actor, site, noSpaceOr(err))
+	manifest, err := s.unpack(ctx, a.zip, staging)
+	if err != nil && ctx.Err() != nil {
+		return Release{}, errStopping()
 	}
-	release, err := s.addRelease(ctx, actor, site, manifest, staging)
+	if err != nil {
+		return s.refuseUpload(ctx, a, noSpaceOr(err))
+	}
+	release, err := s.addRelease(ctx, a, manifest, staging)
 	if errors.Is(err, ErrQuota) {
-		return s.refuseUpload(ctx, actor, site, err)
+		return s.refuseUpload(ctx, a, err)
 	}
 	if err != nil {
 		return Release{}, err
 	}
-	s.background(site.ID, func(ctx context.Context) { s.converge(ctx, site.ID) })
+	s.background(a.site.ID, func(ctx context.Context) { s.converge(ctx, a.site.ID) })
 	return release, nil
 }
 
 // addRelease gives the content its number and makes it the wanted release. The content is in place before the row is
 // committed, so a committed release is whole.
-func (s *Service) addRelease(ctx context.Context, actor Actor, site Site, m Manifest, unpacked string) (Release, error) {
-	r := Release{Site: site.ID, State: ReleasePreparing, CreatedBy: actor.Name, Files: m.Files, Bytes: m.Bytes, Warning: m.Warning}
-	template, err := s.store.Template(ctx, site.Template)
+func (s *Service) addRelease(ctx context.Context, a *Arrival, m Manifest, unpacked string) (Release, error) {
+	r := Release{Site: a.site.ID, State: ReleasePreparing, CreatedBy: a.actor.Name, Files: m.Files, Bytes: m.Bytes, Warning: m.Warning}
+	template, err := s.store.Template(ctx, a.site.Template)
 	if err != nil {
 		return r, err
 	}
 	if template.Static() {
 		r.Remarks = m.Remarks
 	}
-	event := eventBy(actor, "release.upload", site.Name, "")
-	err = s.commit(ctx, event, func(e *edit) error {
-		site, err := readOwn(ctx, e, actor, site.ID)
+	event := eventBy(a.actor, "release.upload", a.site.Name, "")
+	err = a.record(ctx, event, func(e *edit) error {
+		site, err := readOwn(ctx, e, a.actor, a.site.ID)
 		if err != nil {
 			return err
 		}
@@ -139,14 +142,14 @@ func size(bytes int64) string {
 func ceilMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
 // refuseUpload records the refusal as a failed release and returns both.
-func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, cause error) (Release, error) {
+func (s *Service) refuseUpload(ctx context.Context, a *Arrival, cause error) (Release, error) {
 	if errors.Is(cause, ErrNoSpace) {
 		return Release{}, cause // recording it would need room too
 	}
-	r := Release{Site: site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: actor.Name}
+	r := Release{Site: a.site.ID, State: ReleaseFailed, Reason: s.sentence(cause), CreatedBy: a.actor.Name}
 	var pruned []int
-	err := s.commit(ctx, eventBy(actor, "release.refuse", site.Name, r.Reason), func(e *edit) error {
-		site, err := readOwn(ctx, e, actor, site.ID)
+	err := a.record(ctx, eventBy(a.actor, "release.refuse", a.site.Name, r.Reason), func(e *edit) error {
+		site, err := readOwn(ctx, e, a.actor, a.site.ID)
 		if err != nil {
 			return err
 		}
@@ -160,7 +163,7 @@ func (s *Service) refuseUpload(ctx context.Context, actor Actor, site Site, caus
 	if err != nil {
 		return Release{}, errors.Join(cause, err)
 	}
-	s.removeContent(site.ID, pruned...)
+	s.removeContent(a.site.ID, pruned...)
 	return r, cause
 }
 

@@ -28,6 +28,9 @@ var phrases = map[string]string{
 	"domain.expire":   "gave up waiting for a domain",
 	"domain.release":  "released the domain for all accounts",
 
+	"release.arrive":   "uploaded a zip that takes a while to unpack",
+	"release.resume":   "went on unpacking a zip",
+	"release.lose":     "gave up a zip that had arrived",
 	"release.upload":   "uploaded a release",
 	"release.activate": "activated a release",
 	"release.live":     "put a release live",

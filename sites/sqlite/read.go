@@ -167,6 +167,15 @@ func (r reader) HeadReleases(ctx context.Context, owner sites.AccountID) ([]site
 		ORDER BY r.site_id, r.number DESC`, owner)
 }
 
+func scanArrival(s scanner) (a sites.KeptArrival, err error) {
+	err = s.Scan(&a.ID, &a.Site, &a.Account, &a.Origin, &a.File, &a.Starts)
+	return a, err
+}
+
+func (r reader) Arrivals(ctx context.Context) ([]sites.KeptArrival, error) {
+	return many(ctx, r, scanArrival, `SELECT id, site_id, account_id, origin, file, starts FROM arrivals ORDER BY id`)
+}
+
 const accountColumns = `a.id, a.name, a.role, a.password_hash, a.quota_sites, a.quota_bytes, a.created_at,
 	coalesce((SELECT since FROM two_step WHERE account_id = a.id), 0)`
 

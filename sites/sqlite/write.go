@@ -115,6 +115,21 @@ func (t tx) DeleteRelease(ctx context.Context, site sites.SiteID, number int) er
 	return err
 }
 
+func (t tx) InsertArrival(ctx context.Context, a sites.KeptArrival) (int64, error) {
+	return t.insert(ctx, "insert arrival", `INSERT INTO arrivals (site_id, account_id, origin, file, starts) VALUES (?, ?, ?, ?, ?)`,
+		a.Site, a.Account, a.Origin, a.File, a.Starts)
+}
+
+func (t tx) UpdateArrival(ctx context.Context, a sites.KeptArrival) error {
+	_, err := t.exec(ctx, "update arrival", `UPDATE arrivals SET starts = ? WHERE id = ?`, a.Starts, a.ID)
+	return err
+}
+
+func (t tx) DeleteArrival(ctx context.Context, id int64) error {
+	_, err := t.exec(ctx, "delete arrival", `DELETE FROM arrivals WHERE id = ?`, id)
+	return err
+}
+
 func (t tx) InsertAccount(ctx context.Context, a sites.Account) (sites.AccountID, error) {
 	id, err := t.insert(ctx, "insert account", `INSERT INTO accounts (name, role, password_hash, quota_sites, quota_bytes, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
 		a.Name, a.Role, a.PasswordHash, a.Quota.Sites, a.Quota.Bytes, orNow(a.CreatedAt))
