@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -34,7 +33,7 @@ type conn struct {
 // The phases of a connection.
 const (
 	busy      int32 = iota
-	waiting         // for the next request's first byte
+	waiting         // for the next request's first byte, or the client's end
 	dismissed       // for good
 )
 
@@ -157,18 +156,5 @@ func (c *conn) unbound() {
 	}
 }
 
-const (
-	// lingering is for clients that still send: what they have not read of the last answer would be lost by a reset.
-	lingering = 500 * time.Millisecond
-	// mostDrained is what is read of a body that nobody wants, for the sake of the next request.
-	mostDrained = 256 << 10
-)
-
-// linger lets the client read the last answer before the connection closes.
-func (c *conn) linger() {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lingering))
-		_, _ = io.Copy(io.Discard, c.Conn)
-	}
-	_ = c.Conn.Close()
-}
+// mostDrained is what is read of a body that nobody wants, for the sake of the next request.
+const mostDrained = 256 << 10

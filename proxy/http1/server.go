@@ -17,8 +17,8 @@ type Server struct {
 	MaxHeaderBytes int           // of a request's line and header; a little more passes
 	HeaderTimeout  time.Duration // for a request's header once it has begun, and for a new connection until then
 	IdleTimeout    time.Duration // between requests
-	// State is told when a connection waits for another request (StateIdle), has one (StateActive), and is a handler's own
-	// (StateHijacked).
+	// State is told when a connection waits for another request or its client's end (StateIdle), has a request (StateActive), and
+	// is a handler's own (StateHijacked).
 	State func(net.Conn, http.ConnState)
 	Log   *log.Logger // of handlers that panic, but for http.ErrAbortHandler
 
