@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"berth/sites"
+
 	"github.com/caddyserver/certmagic"
 )
 
@@ -36,7 +38,7 @@ func newAuthority(ctx context.Context, cfg Config, at CA, store *storage, makeCl
 		if err != nil {
 			return nil, err
 		}
-		a.internal, a.issuer, a.name = internal, internal, "internal"
+		a.internal, a.issuer, a.name = internal, internal, sites.InternalAuthority
 	} else {
 		directory, err := directoryURL(at.Directory, cfg.Zone)
 		if err != nil {

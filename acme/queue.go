@@ -215,6 +215,18 @@ func (q *queue) orderAt(h *host, now time.Time) time.Time {
 	return soonest
 }
 
+// retryAt is when a host that has failed is asked for again; a time that is over: as soon as there is room.
+func (q *queue) retryAt(h *host, now time.Time) time.Time {
+	_, at, _ := q.choose(h, now)
+	if !at.Before(now.Add(forever)) {
+		at = now // it waits for others that are being asked for
+	}
+	if h.task.state == taskWaiting {
+		return later(at, h.task.at)
+	}
+	return at
+}
+
 func (q *queue) start(h *host, now time.Time) {
 	q.unready(h)
 	h.task.state = taskRunning

@@ -52,7 +52,9 @@ func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate 
 		c.State = sites.CertificateValid
 		fill(&c, own)
 	}
-	c.LastError = h.failure
+	if c.LastError = h.failure; h.failure != "" {
+		c.Retry = later(m.queue.retryAt(h, now), now)
+	}
 	switch {
 	case !m.wants(h):
 		if !m.covered(name) {
@@ -75,6 +77,25 @@ func (m *Manager) status(name string, h *host, now time.Time) sites.Certificate 
 		}
 	}
 	return c
+}
+
+// Waits lists the CAs that are not asked now. The internal one always is.
+func (m *Manager) Waits() (list []sites.CertificateWait) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, a := range m.authorities {
+		line := m.queue.lines[i]
+		for _, g := range []struct {
+			gate
+			orders bool
+		}{{line.gate, false}, {line.orders, true}} {
+			if g.until.After(now) {
+				list = append(list, sites.CertificateWait{Authority: a.name, Until: g.until, Orders: g.orders, Told: g.told})
+			}
+		}
+	}
+	return list
 }
 
 // fill describes the certificate that serves.

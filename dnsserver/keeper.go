@@ -99,6 +99,15 @@ func (s *Server) Nameservers(zone string) (hosts []string, glue map[string][]net
 	return h.Current().Nameservers()
 }
 
+// NameAnswer is what this server tells the world of a name now.
+func (s *Server) NameAnswer(name string) sites.NameAnswer {
+	h := s.zones.Load().named(name)
+	if h == nil {
+		return sites.NameAnswer{}
+	}
+	return h.Current().Answer(sites.CanonicalHost(name))
+}
+
 // ZoneStatus is what is known of a zone now; nothing of one that is not answered for.
 func (s *Server) ZoneStatus(name string) sites.ZoneStatus {
 	h := s.zones.Load().at(name)

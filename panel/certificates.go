@@ -25,7 +25,9 @@ func (p *Panel) certificatesPage(c echo.Context, _ visitor) error {
 		RootURL:      p.rootURL(),
 	}
 	for _, b := range p.cfg.Certificates.Budget() {
-		view.Budgets = append(view.Budgets, templates.CertificateBudget(b))
+		view.Budgets = append(view.Budgets, templates.CertificateBudget{
+			Authority: b.Authority, Domain: b.Domain, Issued: b.Issued, Limit: b.Limit, Scarce: b.Scarce(),
+		})
 	}
 	return p.render(c, http.StatusOK, templates.Certificates(view))
 }

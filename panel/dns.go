@@ -12,6 +12,8 @@ import (
 // DNS is what the DNS server knows and the store does not.
 type DNS interface {
 	ZoneStatus(zone string) sites.ZoneStatus
+	// NameAnswer is what the world is told here of a name.
+	NameAnswer(name string) sites.NameAnswer
 	// RegistrarLines are the records to enter at the zone's parent, in presentation format.
 	RegistrarLines(zone string) (ns, glue, ds []string)
 	// CheckDelegation asks the parent's nameservers and those that they name; it takes seconds.
@@ -62,6 +64,21 @@ func (d *delegations) check(ctx context.Context, dns DNS, zone string) (checked,
 	defer d.mu.Unlock()
 	d.found[zone] = now
 	return now, nil
+}
+
+// recent is how old the outcome of a check may be for who wants to know how a delegation is now.
+const recent = time.Minute
+
+// recently is what the last check found, or where that is too old, one of now. Where there is no room for one or it fails, it is the last.
+func (d *delegations) recently(ctx context.Context, dns DNS, zone string) checked {
+	last := d.last(zone)
+	if time.Since(last.at) < recent {
+		return last
+	}
+	if now, err := d.check(ctx, dns, zone); err == nil {
+		return now
+	}
+	return last
 }
 
 // last is what the last check found.

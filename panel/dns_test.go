@@ -2,6 +2,8 @@ package panel
 
 import (
 	"context"
+	"net/netip"
+	"strings"
 	"sync"
 
 	"berth/sites"
@@ -25,6 +27,14 @@ func (n *nameserver) ZoneStatus(zone string) sites.ZoneStatus {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.status[zone]
+}
+
+// NameAnswer knows all names of the zone.
+func (n *nameserver) NameAnswer(name string) sites.NameAnswer {
+	if !strings.HasSuffix(name, testZone) {
+		return sites.NameAnswer{}
+	}
+	return sites.NameAnswer{Zone: testZone, Exists: true, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
 }
 
 func (n *nameserver) RegistrarLines(zone string) (ns, glue, ds []string) {

@@ -2,7 +2,9 @@ package panel
 
 import (
 	"net/http"
+	"time"
 
+	"berth/sites"
 	"berth/templates"
 
 	"github.com/labstack/echo/v4"
@@ -15,5 +17,15 @@ func (p *Panel) helpPage(c echo.Context, _ visitor) error {
 		APIURL:   p.siteURL(p.cfg.PanelHost) + pathAPI,
 		RootURL:  p.rootURL(),
 		MaxBytes: p.cfg.MaxUpload, MaxUnpacked: p.cfg.MaxUnpacked, MaxFiles: p.cfg.MaxFiles,
+		Certificates: certificateExamples(time.Now()),
 	}))
+}
+
+// certificateExamples are the states that a certificate can be in.
+func certificateExamples(now time.Time) []templates.Certificate {
+	var list []templates.Certificate
+	for _, state := range []sites.CertificateState{sites.CertificatePending, sites.CertificateWildcard, sites.CertificateValid, sites.CertificateFailed} {
+		list = append(list, certificate(sites.Certificate{State: state, NotBefore: now, NotAfter: now.Add(24 * time.Hour), Renewal: now}))
+	}
+	return list
 }

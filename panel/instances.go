@@ -24,7 +24,15 @@ func (p *Panel) instanceRows(s sites.SiteStatus) []templates.InstanceRow {
 
 // answers reports whether requests to an instance are answered, as far as is known.
 func (p *Panel) answers(i sites.Instance) bool {
-	return p.cfg.Answers == nil || !i.Addr.IsValid() || p.cfg.Answers(i.Addr)
+	return p.trouble(i).None()
+}
+
+// trouble is why requests to an instance are not answered, as far as is known.
+func (p *Panel) trouble(i sites.Instance) sites.InstanceTrouble {
+	if !i.Addr.IsValid() {
+		return sites.InstanceTrouble{}
+	}
+	return p.cfg.Edge.Trouble(i.Addr)
 }
 
 // answering counts a site's instances that answer.

@@ -24,7 +24,7 @@ func TestInstancesOfASite(t *testing.T) {
 	if err != nil || len(site.Serving) != 3 {
 		t.Fatalf("%+v, %v", site, err)
 	}
-	w.panel.cfg.Answers = func(addr netip.AddrPort) bool { return addr != site.Serving[1].Addr }
+	w.edge.fail(site.Serving[1].Addr)
 	if got := body(http.MethodGet, "/sites/hello", ann, ""); !strings.Contains(got, `"answering":2`) {
 		t.Errorf("GET: %s", got)
 	}

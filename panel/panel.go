@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,17 @@ type Certificates interface {
 	// Renew has a certificate renewed now; a sites.Refusal says why that cannot be.
 	Renew(host string) error
 	Budget() []sites.CertificateBudget
+	Waits() []sites.CertificateWait
 	RootPEM() []byte // the internal authority's root; nil when certificates come from elsewhere
+}
+
+// Edge is what the HTTPS server knows and the store does not.
+type Edge interface {
+	// Trouble is why requests to an instance are not answered, as far as has been seen.
+	Trouble(netip.AddrPort) sites.InstanceTrouble
+	Route(host string) sites.Route
+	// Reach asks who answers by HTTP, port 80, at an address of this server.
+	Reach(ctx context.Context, host string, addr netip.Addr) sites.Reach
 }
 
 // ServerInfo describes one of the servers that run beside the panel.
@@ -53,24 +64,23 @@ type Counter struct {
 type Config struct {
 	Service      *sites.Service
 	Certificates Certificates
-	// Answers tells whether requests to an instance are answered, as far as the edge has seen; nil: all are.
-	Answers     func(netip.AddrPort) bool
-	DNS         DNS
-	Sessions    scs.Store
-	Servers     func() []ServerInfo
-	Visits      Visits
-	Zone        string // without trailing dot
-	PanelHost   string
-	Addresses   []netip.Addr // of this server, to tell people; may be empty
-	HTTPSPort   int          // that visitors use; 0 means 443
-	Version     string
-	DataDir     string
-	MaxUpload   int64 // bytes of an uploaded zip
-	MaxUnpacked int64 // bytes it may hold, to tell people; 0: not told
-	MaxFiles    int   // files it may hold, to tell people; 0: not told
-	Started     time.Time
-	RuntimeNote string // why this runtime was taken; may be empty
-	Logger      *slog.Logger
+	Edge         Edge
+	DNS          DNS
+	Sessions     scs.Store
+	Servers      func() []ServerInfo
+	Visits       Visits
+	Zone         string // without trailing dot
+	PanelHost    string
+	Addresses    []netip.Addr // of this server, to tell people; may be empty
+	HTTPSPort    int          // that visitors use; 0 means 443
+	Version      string
+	DataDir      string
+	MaxUpload    int64 // bytes of an uploaded zip
+	MaxUnpacked  int64 // bytes it may hold, to tell people; 0: not told
+	MaxFiles     int   // files it may hold, to tell people; 0: not told
+	Started      time.Time
+	RuntimeNote  string // why this runtime was taken; may be empty
+	Logger       *slog.Logger
 }
 
 // Panel answers the requests for the panel's host.
@@ -79,6 +89,7 @@ type Panel struct {
 	service  *sites.Service
 	log      *slog.Logger
 	echo     *echo.Echo
+	operator *echo.Echo
 	origin   *http.CrossOriginProtection
 	sessions *auth.Sessions
 	hasher   *auth.Hasher
@@ -102,7 +113,7 @@ const concurrentHashes = 2
 // New returns a Panel. Close it to end its streams.
 func New(cfg Config) (*Panel, error) {
 	switch {
-	case cfg.Service == nil, cfg.Certificates == nil, cfg.DNS == nil, cfg.Sessions == nil, cfg.Servers == nil, cfg.Visits == nil, cfg.Logger == nil:
+	case cfg.Service == nil, cfg.Certificates == nil, cfg.Edge == nil, cfg.DNS == nil, cfg.Sessions == nil, cfg.Servers == nil, cfg.Visits == nil, cfg.Logger == nil:
 		return nil, errors.New("panel: a part of the configuration is missing")
 	case cfg.MaxUpload <= 0:
 		return nil, fmt.Errorf("panel: the largest upload is %d bytes", cfg.MaxUpload)
@@ -125,12 +136,21 @@ func New(cfg Config) (*Panel, error) {
 		delegations: newDelegations(),
 	}
 	p.sessions = auth.NewSessions(cfg.Sessions, p.sessionFailed)
-	p.echo = echo.New()
-	p.echo.HTTPErrorHandler = p.fail
-	p.echo.Logger.SetOutput(io.Discard) // it reports nothing that fail does not
-	p.echo.Use(p.identify, p.harden, p.recoverPanic, p.cookies, p.browser)
+	p.echo = p.router(p.cookies, p.browser)
 	p.routes(p.echo)
+	p.operator = p.router(asOperator)
+	p.apiRoutes(p.operator.Group(pathAPI))
 	return p, nil
+}
+
+// router is an echo without routes.
+func (p *Panel) router(more ...echo.MiddlewareFunc) *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = p.fail
+	e.Logger.SetOutput(io.Discard) // it reports nothing that fail does not
+	e.Use(p.identify, p.harden, p.recoverPanic)
+	e.Use(more...)
+	return e
 }
 
 // ServeHTTP answers one request.

@@ -59,7 +59,7 @@ func certificate(c sites.Certificate) templates.Certificate {
 	return templates.Certificate{
 		Host: c.Host, State: string(c.State), Issuer: c.Issuer, Serial: c.Serial,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Renewal: c.Renewal, LastError: c.LastError,
-		Authority: c.Authority, Names: c.Names, Expiring: c.Expiring(time.Now()),
+		Authority: c.Authority, Names: c.Names, Expiring: c.Expiring(time.Now()), Expired: c.Expired(time.Now()), Sentence: c.Sentence(time.Now()),
 	}
 }
 

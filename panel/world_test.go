@@ -44,6 +44,7 @@ type world struct {
 	logLock sync.Mutex
 	broken  string // why the DNS server does not work
 	dns     *nameserver
+	edge    *edge
 	visits  *accessLog
 	hold    chan struct{} // unpacking waits for it to close, when set before
 }
@@ -53,7 +54,7 @@ const maxUpload = 300 << 20
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, shelf: &shelf{running: map[string]sites.Instance{}}, certs: &certs{}, dns: newNameserver(), visits: &accessLog{}, log: &bytes.Buffer{}}
+	w := &world{t: t, shelf: &shelf{running: map[string]sites.Instance{}}, certs: &certs{}, dns: newNameserver(), edge: &edge{}, visits: &accessLog{}, log: &bytes.Buffer{}}
 	dir := t.TempDir()
 	logger := slog.New(slog.NewTextHandler(w, nil))
 	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "berth.db"), slog.New(slog.DiscardHandler))
@@ -80,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	})
 	<-w.Booted()
 	w.panel, err = New(Config{
-		Service: w.Service, Certificates: w.certs, DNS: w.dns, Sessions: store.Sessions(), Servers: w.servers, Visits: w.visits, Zone: testZone,
+		Service: w.Service, Certificates: w.certs, Edge: w.edge, DNS: w.dns, Sessions: store.Sessions(), Servers: w.servers, Visits: w.visits, Zone: testZone,
 		PanelHost: testZone, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.7")}, Version: "1.2.3", DataDir: dir, HTTPSPort: 8443, MaxUpload: maxUpload, Started: time.Now(),
 		RuntimeNote: "Docker does not answer.", Logger: logger,
 	})
@@ -291,6 +292,8 @@ func (c *certs) Renew(host string) error {
 func (c *certs) Budget() []sites.CertificateBudget {
 	return []sites.CertificateBudget{{Authority: "Test CA", Domain: testZone, Issued: 12, Limit: 50}}
 }
+
+func (c *certs) Waits() []sites.CertificateWait { return nil }
 
 func (c *certs) Certificate(host string) sites.Certificate {
 	return sites.Certificate{Host: host, State: sites.CertificateValid, Issuer: "Test CA", NotAfter: time.Now().Add(time.Hour)}

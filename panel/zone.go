@@ -41,7 +41,7 @@ func (p *Panel) zoneView(z sites.ZoneDetail) templates.ZoneView {
 	status := p.cfg.DNS.ZoneStatus(z.Name)
 	view := templates.ZoneView{
 		Name: z.Name, Kind: string(z.Kind), Signed: z.Signed || status.Signed, Serial: int64(status.Serial), Records: z.Records,
-		Names: status.Names, Delegation: delegationView(p.delegations.last(z.Name)), RenewalAt: status.RenewalAt,
+		Names: status.Names, Delegation: delegationView(z.Name, p.delegations.last(z.Name)), RenewalAt: status.RenewalAt,
 		Keys: keyRows(z.Keys), DSFrom: dsFrom(z, time.Now()), Peers: peerRows(z.Peers, status.Peers),
 		PrimariesForm: templates.PrimariesForm{Text: writePrimaries(z.Primaries)},
 	}

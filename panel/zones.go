@@ -39,7 +39,7 @@ func (p *Panel) zoneRow(z sites.ZoneDetail) templates.ZoneRow {
 	status := p.cfg.DNS.ZoneStatus(z.Name)
 	row := templates.ZoneRow{
 		Name: z.Name, Kind: string(z.Kind), Signed: z.Signed || status.Signed, Serial: int64(status.Serial), Records: z.Records,
-		Names: status.Names, Delegation: delegationView(p.delegations.last(z.Name)),
+		Names: status.Names, Delegation: delegationView(z.Name, p.delegations.last(z.Name)),
 	}
 	if status.Secondary != nil {
 		row.Problem = status.Secondary.Err
@@ -47,10 +47,10 @@ func (p *Panel) zoneRow(z sites.ZoneDetail) templates.ZoneRow {
 	return row
 }
 
-func delegationView(d checked) templates.Delegation {
-	view := templates.Delegation{State: string(d.State), Parent: d.Parent, CheckedAt: d.at}
+func delegationView(zone string, d checked) templates.Delegation {
+	view := templates.Delegation{State: string(d.State), Sentence: d.Sentence(zone), Parent: d.Parent, CheckedAt: d.at}
 	for _, f := range d.Findings {
-		view.Findings = append(view.Findings, templates.Finding{Kind: string(f.Kind), Server: f.Server, Sentence: f.Sentence})
+		view.Findings = append(view.Findings, templates.Finding{Kind: string(f.Kind), Server: f.Server, Sentence: f.Sentence, Harmless: f.Harmless()})
 	}
 	return view
 }

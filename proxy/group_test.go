@@ -176,7 +176,7 @@ func TestAnInstanceThatFailsIsLeftOut(t *testing.T) {
 		get(t, c, "https://hello.berth.test/")
 		return e.Stats().LeftOut == 1
 	})
-	if e.Answers(bad.addr) || !e.Answers(good.addr) {
+	if found := e.Trouble(bad.addr); found.Kind != sites.TroubleAnswer || time.Since(found.Since) > time.Minute || !e.Trouble(good.addr).None() {
 		t.Error("it is not known which one")
 	}
 	before := bad.requests.Load()
@@ -253,7 +253,7 @@ func TestWithAllLeftOutTheOneLongestOutIsTried(t *testing.T) {
 		t.Error("the one that is out for less time was asked")
 	}
 	a.broken.Store(false)
-	if get(t, c, "https://hello.berth.test/"); e.Stats().LeftOut != 1 || !e.Answers(a.addr) {
+	if get(t, c, "https://hello.berth.test/"); e.Stats().LeftOut != 1 || !e.Trouble(a.addr).None() {
 		t.Errorf("a answers again, and %d are left out", e.Stats().LeftOut)
 	}
 }
@@ -282,7 +282,7 @@ func TestInstancesThatHangAreFoundByChecks(t *testing.T) {
 	if r.Method != "GET" || r.Host != "hello.berth.test" || r.RequestURI != "/up?deep=1" || r.UserAgent() != "berth" {
 		t.Errorf("asked with %s %s %s by %q", r.Method, r.Host, r.RequestURI, r.UserAgent())
 	}
-	eventually(t, "the one that hangs is left out", func() bool { return !e.Answers(addr) })
+	eventually(t, "the one that hangs is left out", func() bool { return e.Trouble(addr).Kind == sites.TroubleCheck })
 	if got := get(t, e.client(1), "https://hello.berth.test/"); got.body != "good" {
 		t.Errorf("got %d %q", got.StatusCode, got.body)
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"berth/sites"
 )
 
 // outlier is when an instance that fails is left out, and for how long.
@@ -60,6 +62,22 @@ func (h *health) resting(d time.Duration) bool {
 
 // outSince is since when the instance is left out or could not be connected to.
 func (h *health) outSince() int64 { return max(h.out.Load(), h.unreachable.Load()) }
+
+// trouble is why requests are not answered, as far as has been seen.
+func (h *health) trouble(rest time.Duration) sites.InstanceTrouble {
+	switch {
+	case h.leftOut():
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		kinds := map[faultKind]sites.TroubleKind{
+			faultConnection: sites.TroubleConnection, faultAnswer: sites.TroubleAnswer, faultCheck: sites.TroubleCheck,
+		}
+		return sites.InstanceTrouble{Kind: kinds[h.kind], Since: time.Unix(0, h.out.Load())}
+	case h.resting(rest):
+		return sites.InstanceTrouble{Kind: sites.TroubleConnection, Since: time.Unix(0, h.unreachable.Load())}
+	}
+	return sites.InstanceTrouble{}
+}
 
 // leftOut reports whether requests should go elsewhere.
 func (h *health) leftOut() bool {

@@ -173,9 +173,18 @@ func (p *Proxy) Drain(ctx context.Context, addr netip.AddrPort) error {
 	return nil
 }
 
-// Answers reports whether requests to the instance at addr are answered, as far as has been seen.
-func (p *Proxy) Answers(addr netip.AddrPort) bool {
-	return p.table.upstreams.answers(addr, p.limits.rest)
+// Trouble is why requests to the instance at addr are not answered, as far as has been seen.
+func (p *Proxy) Trouble(addr netip.AddrPort) sites.InstanceTrouble {
+	return p.table.upstreams.trouble(addr, p.limits.rest)
+}
+
+// Route is where requests for a host go now.
+func (p *Proxy) Route(host string) sites.Route {
+	rt := p.table.find(sites.CanonicalHost(host))
+	if rt == nil {
+		return sites.Route{}
+	}
+	return sites.Route{Site: rt.site.Name, Itself: rt.files != nil}
 }
 
 // Stats is what the status page shows of the proxy.

@@ -171,10 +171,13 @@ func (u *upstreams) counts() (all, draining, out int) {
 	return len(u.byAddr), draining, out
 }
 
-// answers reports whether requests to addr are answered, as far as has been seen.
-func (u *upstreams) answers(addr netip.AddrPort, rest time.Duration) bool {
+// trouble is why requests to addr are not answered, as far as has been seen.
+func (u *upstreams) trouble(addr netip.AddrPort, rest time.Duration) sites.InstanceTrouble {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	up := u.byAddr[addr]
-	return up == nil || !up.leftOut() && !up.resting(rest)
+	if up == nil {
+		return sites.InstanceTrouble{}
+	}
+	return up.trouble(rest)
 }

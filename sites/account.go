@@ -61,3 +61,6 @@ func (a Actor) Admin() bool { return a.Role == RoleAdmin }
 
 // System is the actor of what berth does on its own.
 var System = Actor{Name: "berth", Role: RoleAdmin, Origin: "berth"}
+
+// Operator is who acts by the command line of the server. It is no account, so it owns nothing.
+var Operator = Actor{Name: "operator", Role: RoleAdmin, Origin: "cli"}

@@ -267,6 +267,16 @@ func (c *conditions) due(id SiteID, now time.Time) bool {
 	return !ok || (cond.underway == 0 && !now.Before(cond.retryAt))
 }
 
+// retry is when a failed start is tried again; zero: none failed.
+func (c *conditions) retry(id SiteID) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cond, ok := c.sites[id]; ok {
+		return cond.retryAt
+	}
+	return time.Time{}
+}
+
 // state says what a site is doing, and why where that needs a reason.
 func (c *conditions) state(site Site) (State, string) {
 	c.mu.Lock()

@@ -26,8 +26,8 @@ type content struct {
 // trashAge is how long trash is kept: a database restored from a backup knows fewer releases than the disk.
 const trashAge = 7 * 24 * time.Hour
 
-// minFree is how much of the disk uploads leave alone, so that a change can always be recorded.
-const minFree = 256 << 20
+// MinFree is how much of the disk uploads leave alone, so that a change can always be recorded.
+const MinFree = 256 << 20
 
 func openContent(dataDir string) (content, error) {
 	dir, err := filepath.Abs(dataDir)
@@ -141,7 +141,7 @@ func (c content) room() error {
 	if err := syscall.Statfs(c.uploads, &fs); err != nil {
 		return fmt.Errorf("look for room: %w", err)
 	}
-	if fs.Bavail*uint64(fs.Bsize) < minFree {
+	if fs.Bavail*uint64(fs.Bsize) < MinFree {
 		return noSpaceOr(syscall.ENOSPC)
 	}
 	return nil

@@ -74,6 +74,9 @@ func (s *Service) status(sh siteHosts, releases []Release) SiteStatus {
 	ownHostFirst(sh.hosts)
 	st := SiteStatus{Site: sh.site, Hosts: sh.hosts, Serving: s.conditions.instances(sh.site.ID)}
 	st.State, st.Reason = s.conditions.state(sh.site)
+	if st.Reason != "" {
+		st.Retry = s.conditions.retry(sh.site.ID)
+	}
 	st.Unpacking, st.Lost = s.conditions.uploads(sh.site.ID)
 	for i := range releases {
 		if releases[i].Number == sh.site.Active {

@@ -26,6 +26,9 @@ func (s *Service) CreateSite(ctx context.Context, actor Actor, in NewSite) (Site
 	if err != nil {
 		return SiteStatus{}, err
 	}
+	if actor.ID == 0 {
+		return SiteStatus{}, Refuse(ErrForbidden, "A site belongs to an account. Create it with an API token of one.")
+	}
 	site := Site{Name: name, Owner: actor.ID, Template: template.Name, Desired: DesiredRunning, Limits: template.Limits, Instances: 1}
 	err = s.commit(ctx, eventBy(actor, "site.create", name, ""), func(e *edit) error {
 		if err := roomForSite(ctx, e, actor.ID); err != nil {

@@ -73,8 +73,9 @@ type Host struct {
 type SiteStatus struct {
 	Site
 	State   State
-	Reason  string // why the state is failed or is taking long; a sentence for people
-	Hosts   []Host // its own name first
+	Reason  string    // why the state is failed or is taking long; a sentence for people
+	Retry   time.Time // when it is tried again, if the last start failed; zero: it did not
+	Hosts   []Host    // its own name first
 	Release *Release
 	Latest  *Release // newest release, when it is not the active one
 	Serving []Instance

@@ -16,6 +16,16 @@ type ZoneStatus struct {
 	Secondary *SecondaryStatus // of a secondary zone
 }
 
+// NameAnswer is what the DNS server tells the world of a name.
+type NameAnswer struct {
+	Zone      string       // that the name lies in; empty: none that is answered for, so questions are refused
+	Exists    bool         // false: there is no such name
+	Alias     string       // what it is a CNAME for, the last of a chain; empty: for nothing
+	Addresses []netip.Addr // its own, or those of what it is an alias for as far as they are known here
+	Delegated bool         // it lies below a delegation to other nameservers
+	Silent    bool         // the zone is a secondary one without content, so nothing is told
+}
+
 // PeerStatus is how far a nameserver that transfers the zone has come.
 type PeerStatus struct {
 	Addr      netip.AddrPort
@@ -49,7 +59,31 @@ const (
 	DelegationMissing DelegationState = "missing" // the parent does not delegate the zone
 	DelegationBroken  DelegationState = "broken"  // delegated, yet resolvers cannot use it
 	DelegationUnknown DelegationState = "unknown" // the parent could not be asked
+	DelegationLocal   DelegationState = "local"   // nobody's: each machine keeps names below localhost for itself (RFC 6761 section 6.3)
 )
+
+// Sentence says what the state means for the world.
+func (d Delegation) Sentence(zone string) string {
+	parent := "The parent zone"
+	if d.Parent != "" {
+		parent = "The parent zone " + d.Parent
+	}
+	switch d.State {
+	case DelegationGood:
+		return parent + " delegates " + zone + " to its nameservers, and resolvers reach it."
+	case DelegationPartly:
+		return "Resolvers reach " + zone + ", yet something should be mended."
+	case DelegationMissing:
+		return parent + " does not delegate " + zone + ", so nobody finds it. Enter the lines of the zone's page at the registrar."
+	case DelegationBroken:
+		return parent + " delegates " + zone + ", yet resolvers cannot use it."
+	case DelegationLocal:
+		return zone + " is a name of this machine alone: no resolver of the world leads here."
+	case DelegationUnknown:
+		return "The parent zone could not be asked. That says nothing about the delegation; try again later."
+	}
+	return "Whether the world is led here has not been checked since the start of berth."
+}
 
 // FindingKind tells faults of a delegation apart.
 type FindingKind string
@@ -70,6 +104,15 @@ type Finding struct {
 	Kind     FindingKind
 	Server   string // the nameserver concerned, if one
 	Sentence string // what is wrong and what would be right
+}
+
+// Harmless reports whether answers still arrive.
+func (f Finding) Harmless() bool {
+	switch f.Kind {
+	case FindingMissingDS, FindingNameserver, FindingMissingGlue, FindingWrongGlue:
+		return true
+	}
+	return false
 }
 
 // QueryLine is a query as the live log shows it.

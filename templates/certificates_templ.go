@@ -367,7 +367,7 @@ func budgets(list []CertificateBudget) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if b.full() {
+				if b.Scarce {
 					templ_7745c5c3_Err = pill("warn", b.words()).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

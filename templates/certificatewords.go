@@ -18,9 +18,6 @@ func (b CertificateBudget) words() string {
 	return number(int64(b.Issued)) + " of " + number(int64(b.Limit))
 }
 
-// full reports whether there is little left.
-func (b CertificateBudget) full() bool { return b.Limit > 0 && b.Issued >= b.Limit*9/10 }
-
 // others reports whether another name's certificate serves the host.
 func (c Certificate) others() bool { return len(c.Names) > 0 && !slices.Contains(c.Names, c.Host) }
 

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/a-h/templ"
@@ -294,7 +293,7 @@ func TestProblemsAreCollected(t *testing.T) {
 	v.Ready, v.Runtime.Problem = false, "The engine does not answer."
 	v.Host.DiskUsed = v.Host.DiskTotal - 1<<30
 	v.Servers[1].Problem = "Port 53 is gone."
-	v.Certificates[0].NotAfter = noon.Add(-time.Second)
+	v.Certificates[0].Expired = true
 	got := v.problems()
 	if len(got) != 5 || !strings.Contains(got[0], "starting") {
 		t.Errorf("got %q", got)

@@ -93,6 +93,7 @@ func certificate(name, state string) Certificate {
 		c.Issuer, c.NotAfter = "Let's Encrypt R11", noon.Add(61*day)
 		c.LastError = "The authority allows no more orders this week; the next try is on 17 March."
 	}
+	c.Sentence = "Connections are encrypted. The certificate renews by itself."
 	return c
 }
 
@@ -254,7 +255,7 @@ func certificatesView() CertificatesView {
 	list := []Certificate{custom, wildcard, waiting, own}
 	return CertificatesView{
 		Shell: shell("Certificates", SectionStatus, Notice{NoticeSuccess, "A new certificate for bakery.sites.example.org is being ordered."}), Certificates: list,
-		Budgets: []CertificateBudget{{"Let's Encrypt", "example.org", 47, 50}, {"Let's Encrypt", "example.com", 1, 50}, {"acme.second-authority.example", "example.org", 3, 0}},
+		Budgets: []CertificateBudget{{"Let's Encrypt", "example.org", 47, 50, true}, {"Let's Encrypt", "example.com", 1, 50, false}, {"acme.second-authority.example", "example.org", 3, 0, false}},
 		Paging:  Paging{Page: 1, Pages: 2, Found: 131, All: 131},
 	}
 }
@@ -340,6 +341,7 @@ func ownerPages() []page {
 		newPage("help", Help, HelpView{
 			Shell: owner("Help", SectionHelp), Example: "my-site.sites.example.org", APIURL: "https://sites.example.org/api/v1", RootURL: "/root.crt",
 			MaxBytes: 200 << 20, MaxUnpacked: 500 << 20, MaxFiles: 20000,
+			Certificates: []Certificate{certificate("my-site", "pending"), certificate("my-site", "valid")},
 		}),
 		newPage("error", Error, ErrorView{Shell: owner("Not found", SectionNone), Code: 404}),
 	}

@@ -794,7 +794,7 @@ func stateHelp(v HelpView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = meanings(certificateMeanings(v.now())).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = meanings(v.certificateMeanings()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -11,6 +11,8 @@ type HelpView struct {
 	MaxBytes    int64  // the largest zip accepted; 0: not told
 	MaxUnpacked int64  // the most it may hold unpacked; 0: not told
 	MaxFiles    int    // the most files it may hold; 0: not told
+
+	Certificates []Certificate // one of each state, to say what it means
 }
 
 // helpTopic is a section of the help, by its anchor.
@@ -123,11 +125,9 @@ func domainMeanings() []meaning {
 	}
 }
 
-func certificateMeanings(now time.Time) []meaning {
-	var list []meaning
-	for _, state := range []string{"pending", "wildcard", "valid", "failed"} {
-		c := Certificate{State: state, NotAfter: now.Add(24 * time.Hour), Renewal: now}
-		list = append(list, meaning{c.tone(now), c.word(now), c.sentence(now)})
+func (v HelpView) certificateMeanings() (list []meaning) {
+	for _, c := range v.Certificates {
+		list = append(list, meaning{c.tone(v.now()), c.word(v.now()), c.Sentence})
 	}
 	return list
 }

@@ -28,7 +28,7 @@ func (v StatusView) problems() (list []string) {
 	now := v.now()
 	for _, c := range v.Certificates {
 		switch {
-		case c.expired(now):
+		case c.Expired:
 			list = append(list, "The certificate of "+c.Host+" has run out.")
 		case c.Expiring:
 			list = append(list, "The certificate of "+c.Host+" ends "+ago(now, c.NotAfter)+" and has not been renewed. "+c.LastError)

@@ -117,6 +117,8 @@ type Certificate struct {
 	Authority string    // whom berth has it from, such as Let's Encrypt
 	Names     []string  // that the certificate which serves the host is for
 	Expiring  bool      // it ends so soon that its renewal must have failed
+	Expired   bool      // it has ended
+	Sentence  string    // what all this means for visitors
 }
 
 // CertificatesView is the list of all certificates, with what the authorities still give this week.
@@ -133,7 +135,8 @@ type CertificateBudget struct {
 	Authority string
 	Domain    string
 	Issued    int
-	Limit     int // 0: none is known
+	Limit     int  // 0: none is known
+	Scarce    bool // there is little left
 }
 
 // QuotaUse is what an account owns beside what it may own; a maximum of 0 means no bound.

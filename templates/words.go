@@ -138,15 +138,10 @@ func releaseSummary(r ReleaseRow) string {
 	return plural(int64(r.Files), "file") + ", " + size(r.Bytes)
 }
 
-// expired reports whether the certificate that serves the host is out of date.
-func (c Certificate) expired(now time.Time) bool {
-	return !c.NotAfter.IsZero() && c.NotAfter.Before(now)
-}
-
 // tone is the style class of a certificate.
 func (c Certificate) tone(now time.Time) string {
 	switch {
-	case c.expired(now):
+	case c.Expired:
 		return "bad"
 	case c.Expiring:
 		return "warn"
@@ -163,7 +158,7 @@ func (c Certificate) tone(now time.Time) string {
 // word is a certificate's state in a list.
 func (c Certificate) word(now time.Time) string {
 	switch {
-	case c.expired(now):
+	case c.Expired:
 		return "Expired"
 	case c.Expiring:
 		return "Ends soon"
@@ -182,7 +177,7 @@ func (c Certificate) word(now time.Time) string {
 // remark is what a list adds to the word.
 func (c Certificate) remark(now time.Time) string {
 	switch {
-	case c.expired(now), c.State == "failed":
+	case c.Expired, c.State == "failed":
 		return "Tried again by itself"
 	case c.State == "pending" && c.NotAfter.IsZero():
 		return "HTTPS works as soon as it has come"
@@ -192,29 +187,6 @@ func (c Certificate) remark(now time.Time) string {
 		return "Until " + date(c.NotAfter)
 	}
 	return ""
-}
-
-// sentence says what the certificate's state means for visitors.
-func (c Certificate) sentence(now time.Time) string {
-	switch {
-	case c.expired(now):
-		return "The certificate has run out, so browsers warn visitors. A new one is ordered by itself."
-	case c.State == "valid" && c.Renewal.IsZero():
-		return "Connections are encrypted until the certificate ends. It is not renewed."
-	case c.State == "valid":
-		return "Connections are encrypted. The certificate renews by itself."
-	case c.State == "wildcard":
-		return "Connections are encrypted with the certificate that all sites here share. It renews by itself."
-	case c.State == "pending" && c.NotAfter.IsZero():
-		return "The certificate is on its way. Browsers warn visitors until it has come."
-	case c.State == "pending":
-		return "HTTPS works already with the certificate that all sites here share. The site's own is on its way."
-	case c.State == "failed" && c.NotAfter.IsZero():
-		return "The last order of a certificate failed, so browsers warn visitors. It is tried again by itself."
-	case c.State == "failed":
-		return "The last order of a certificate failed. It is tried again by itself."
-	}
-	return "There is no certificate for this name yet, so browsers warn visitors."
 }
 
 func roleWord(role string) string {

@@ -31,11 +31,11 @@ func zoneRecords() ZoneRecordsView {
 
 func delegation() Delegation {
 	return Delegation{
-		State: "partly", Parent: "example.org", CheckedAt: before(2 * time.Minute),
+		State: "partly", Sentence: "Resolvers reach sites.example.org, yet something should be mended.", Parent: "example.org", CheckedAt: before(2 * time.Minute),
 		Findings: []Finding{
-			{"lame", "ns2.example.net", "ns2.example.net answers, but not for sites.example.org. Set the zone up there, or take the nameserver out at the registrar."},
-			{"missing-glue", "ns1.sites.example.org", "example.org does not give the address of ns1.sites.example.org. Enter the glue line at the registrar."},
-			{"wrong-ds", "", "The DS record 4711 names no key of the zone. Enter the DS line 20326 and remove this one."},
+			{"lame", "ns2.example.net", "ns2.example.net answers, but not for sites.example.org. Set the zone up there, or take the nameserver out at the registrar.", false},
+			{"missing-glue", "ns1.sites.example.org", "example.org does not give the address of ns1.sites.example.org. Enter the glue line at the registrar.", true},
+			{"wrong-ds", "", "The DS record 4711 names no key of the zone. Enter the DS line 20326 and remove this one.", false},
 		},
 	}
 }
@@ -73,7 +73,7 @@ func secondaryZone() ZoneView {
 	return ZoneView{
 		Shell: shell("example.com", SectionZones), Name: "example.com", Kind: "secondary", Signed: true, Serial: 2026031401, Names: 812,
 		NS: []string{"example.com. NS ns1.example.com."}, Glue: []string{"ns1.example.com. A 192.0.2.53"},
-		Delegation:    Delegation{State: "good", Parent: "com", CheckedAt: before(time.Hour)},
+		Delegation:    Delegation{State: "good", Sentence: "The parent zone com delegates example.com to its nameservers, and resolvers reach it.", Parent: "com", CheckedAt: before(time.Hour)},
 		Secondary:     SecondaryState{before(40 * time.Minute), noon.Add(6 * day), "The primary 192.0.2.53 refused the transfer: the TSIG key is not known to it."},
 		PrimariesForm: PrimariesForm{Text: "192.0.2.53 transfer-key\n[2001:db8::53]:5353"},
 	}

@@ -31,7 +31,8 @@ type ZoneForm struct {
 
 // Delegation is how the parent delegates a zone.
 type Delegation struct {
-	State     string // good, partly, missing, broken, unknown; empty: not checked
+	State     string // good, partly, missing, broken, unknown, local; empty: not checked
+	Sentence  string // what it means for the world
 	Parent    string // empty: not found
 	CheckedAt time.Time
 	Findings  []Finding
@@ -42,6 +43,7 @@ type Finding struct {
 	Kind     string // such as lame, missing-glue, wrong-ds
 	Server   string // the nameserver concerned, if one
 	Sentence string
+	Harmless bool // answers still arrive
 }
 
 // ZoneView is the page of one zone, for admins.

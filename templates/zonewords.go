@@ -62,6 +62,8 @@ func (d Delegation) word() string {
 		return "Broken"
 	case "unknown":
 		return "Unknown"
+	case "local":
+		return "Local"
 	}
 	return "Not checked"
 }
@@ -77,27 +79,6 @@ func (d Delegation) tone() string {
 		return "bad"
 	}
 	return "idle"
-}
-
-// sentence says what the state means for the world.
-func (d Delegation) sentence(zone string) string {
-	parent := "The parent zone"
-	if d.Parent != "" {
-		parent = "The parent zone " + d.Parent
-	}
-	switch d.State {
-	case "good":
-		return parent + " delegates " + zone + " to its nameservers, and resolvers reach it."
-	case "partly":
-		return "Resolvers reach " + zone + ", yet something should be mended."
-	case "missing":
-		return parent + " does not delegate " + zone + ", so nobody finds it. Enter the lines below at the registrar."
-	case "broken":
-		return parent + " delegates " + zone + ", yet resolvers cannot use it."
-	case "unknown":
-		return "The parent zone could not be asked. That says nothing about the delegation; try again later."
-	}
-	return "Whether the world is led here has not been checked since the start of berth."
 }
 
 // heading names the fault.
@@ -122,8 +103,7 @@ func (f Finding) heading() string {
 
 // tone is the style class of a fault: a warning where answers still arrive.
 func (f Finding) tone() string {
-	switch f.Kind {
-	case "missing-ds", "nameserver", "missing-glue", "wrong-glue":
+	if f.Harmless {
 		return "warn"
 	}
 	return "bad"

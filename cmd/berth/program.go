@@ -185,7 +185,7 @@ func (p *program) buildPanel(context.Context) (err error) {
 	p.panel, err = panel.New(panel.Config{
 		Service:      p.service,
 		Certificates: p.certs,
-		Answers:      p.edge.Answers,
+		Edge:         p.edge,
 		DNS:          parentage{p.dns, p.cfg},
 		Sessions:     p.store.Sessions(),
 		Servers:      p.servers,

@@ -36,7 +36,15 @@ func (e *entry) addresses(rrtype uint16) (addrs []netip.Addr) {
 	if e == nil || e.set(rrtype) == nil {
 		return nil
 	}
-	for _, record := range e.set(rrtype).Records {
+	return e.set(rrtype).addresses(rrtype)
+}
+
+// addresses are those in a set of that type; there are none in one of another.
+func (s *Set) addresses(rrtype uint16) (addrs []netip.Addr) {
+	if s.Type != rrtype {
+		return nil
+	}
+	for _, record := range s.Records {
 		if addr, ok := netip.AddrFromSlice(record.AppendData(nil)); ok {
 			addrs = append(addrs, addr)
 		}
