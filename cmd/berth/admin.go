@@ -27,16 +27,21 @@ func (p *program) serveAdmin(ctx context.Context) error {
 		return nil
 	}
 	warnOfOpenAdmin(p.bound.admin, p.log)
+	return serveHTTP(ctx, p.bound.admin, adminHandler(p.registry(), p.log), adminWait, p.log)
+}
+
+// serveHTTP answers on the listeners until ctx is done, and gives what is under way then so much time.
+func serveHTTP(ctx context.Context, listeners []net.Listener, handler http.Handler, patience time.Duration, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           adminHandler(p.registry(), p.log),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	failed := make(chan error, len(p.bound.admin))
+	failed := make(chan error, len(listeners))
 	var accepting sync.WaitGroup
-	for _, l := range p.bound.admin {
+	for _, l := range listeners {
 		accepting.Go(func() {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
@@ -48,7 +53,7 @@ func (p *program) serveAdmin(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminWait)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if server.Shutdown(end) != nil {
 		_ = server.Close() // the listeners are closed already

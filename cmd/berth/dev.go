@@ -152,9 +152,9 @@ func (p *program) devAccount(ctx context.Context) (password string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = p.service.CreateAccount(ctx, operator, sites.NewAccount{Name: devAdmin, Role: sites.RoleAdmin, PasswordHash: hash})
+	_, err = p.service.CreateAccount(ctx, sites.Operator, sites.NewAccount{Name: devAdmin, Role: sites.RoleAdmin, PasswordHash: hash})
 	if errors.Is(err, sites.ErrTaken) {
-		err = p.service.SetPassword(ctx, operator, devAdmin, hash)
+		err = p.service.SetPassword(ctx, sites.Operator, devAdmin, hash)
 	}
 	if err != nil {
 		return "", err

@@ -88,7 +88,7 @@ func TestThePasswordOfATryOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.service.SetPassword(t.Context(), operator, devAdmin, hash); err != nil {
+	if err := p.service.SetPassword(t.Context(), sites.Operator, devAdmin, hash); err != nil {
 		t.Fatal(err)
 	}
 	if printed := p.devPassword(t); printed != "" {
@@ -129,7 +129,7 @@ func TestTheSampleIsDoneWhenItIsLive(t *testing.T) {
 			if done := err == nil && sample != ""; done != tc.done {
 				t.Errorf("setting %q, %v", sample, err)
 			}
-			if releases, err := p.service.Releases(ctx, operator, devSample); err != nil || tc.done != (len(releases) == 1) {
+			if releases, err := p.service.Releases(ctx, sites.Operator, devSample); err != nil || tc.done != (len(releases) == 1) {
 				t.Errorf("%d releases, %v", len(releases), err)
 			}
 			cancel()

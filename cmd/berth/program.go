@@ -253,6 +253,7 @@ func (p *program) serve(ctx context.Context) error {
 		return p.dns.Serve(ctx, dnsserver.Sockets{UDP: p.bound.dnsUDP, TCP: p.bound.dnsTCP, TLS: p.bound.dnsTLS})
 	})
 	facing.Go(func() error { return p.serveAdmin(ctx) })
+	facing.Go(func() error { return p.serveOperator(ctx) })
 	facing.Go(func() error {
 		return p.edge.Serve(ctx, proxy.Sockets{Plain: p.bound.http, Secure: p.bound.https, QUIC: p.bound.http3})
 	})

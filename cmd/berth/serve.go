@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+
+	"berth/sites"
 )
 
 type serveCommand struct{ config }
@@ -37,6 +39,10 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, started func(*pro
 	if err != nil {
 		return err
 	}
+	if bound.operator, err = listenOperator(ctx, cfg.DataDir); err != nil {
+		bound.close()
+		return err
+	}
 	p, err := build(ctx, cfg, bound, log)
 	if err != nil {
 		bound.close()
@@ -57,7 +63,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, started func(*pro
 }
 
 func warnIfNobodyCanLogIn(ctx context.Context, p *program, log *slog.Logger) {
-	accounts, err := p.service.Accounts(ctx, operator)
+	accounts, err := p.service.Accounts(ctx, sites.Operator)
 	if err == nil && len(accounts) == 0 {
 		log.Warn("there is no account yet; add one with: berth user add NAME --admin --data-dir " + p.cfg.DataDir)
 	}

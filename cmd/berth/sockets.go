@@ -17,6 +17,7 @@ import (
 type sockets struct {
 	http, https, dnsTCP, dnsTLS []net.Listener
 	admin                       []net.Listener
+	operator                    net.Listener
 	dnsUDP, http3               []net.PacketConn
 }
 
@@ -197,6 +198,9 @@ func (s *sockets) close() {
 		for _, l := range l {
 			_ = l.Close()
 		}
+	}
+	if s.operator != nil {
+		_ = s.operator.Close()
 	}
 	closeAll(s.dnsUDP)
 	closeAll(s.http3)

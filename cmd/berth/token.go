@@ -25,7 +25,7 @@ func (t tokenAddCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 		secret, hash := auth.NewToken()
-		if _, err := s.CreateToken(ctx, operator, account.ID, t.Name, hash); err != nil {
+		if _, err := s.CreateToken(ctx, sites.Operator, account.ID, t.Name, hash); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(c.out, secret)

@@ -31,9 +31,6 @@ type local struct {
 	DataDir string          `default:"/var/lib/berth" placeholder:"DIR" help:"The service's data directory (${default})."`
 }
 
-// operator is who acts by the command line.
-var operator = sites.Actor{Name: "operator", Role: sites.RoleAdmin, Origin: "cli"}
-
 // with runs fn with a Service that has the store alone: no servers, no runtime.
 func (l local) with(ctx context.Context, c console, fn func(*sites.Service) error) (err error) {
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -67,7 +64,7 @@ func (u userAddCommand) Run(ctx context.Context, c console) error {
 		account.Role, account.Quota = sites.RoleAdmin, sites.Quota{}
 	}
 	return u.with(ctx, c, func(s *sites.Service) error {
-		added, err := s.CreateAccount(ctx, operator, account)
+		added, err := s.CreateAccount(ctx, sites.Operator, account)
 		if err == nil {
 			_, err = fmt.Fprintf(c.out, "Added %s %s.\n", added.Role, added.Name)
 		}
@@ -86,7 +83,7 @@ func (u userPasswordCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	return u.with(ctx, c, func(s *sites.Service) error {
-		if err := s.SetPassword(ctx, operator, u.Name, hash); err != nil {
+		if err := s.SetPassword(ctx, sites.Operator, u.Name, hash); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(c.out, "%s has a new password.\n", u.Name)
@@ -101,7 +98,7 @@ type userTwoStepCommand struct {
 
 func (u userTwoStepCommand) Run(ctx context.Context, c console) error {
 	return u.with(ctx, c, func(s *sites.Service) error {
-		if err := s.TurnOffTwoStep(ctx, operator, u.Name); err != nil {
+		if err := s.TurnOffTwoStep(ctx, sites.Operator, u.Name); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(c.out, "The password of %s is enough now.\n", u.Name)
