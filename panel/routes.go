@@ -175,6 +175,8 @@ func (p *Panel) apiRoutes(api *echo.Group) {
 	get(api, "/sites/:name/logs", p.token(p.apiLogs))
 	get(api, "/sites/:name/access", p.token(p.apiVisits))
 	get(api, "/sites/:name/traffic", p.token(p.apiTraffic))
+	get(api, "/sites/:name/why", p.token(p.apiSiteWhy))
+	get(api, "/why", p.adminToken(p.apiWhy))
 	get(api, "/traffic", p.adminToken(p.apiAllTraffic))
 	get(api, "/status", p.adminToken(p.apiStatus))
 	get(api, "/certificates", p.token(p.apiCertificates))

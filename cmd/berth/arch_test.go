@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"sites/docker":         {"sites"},
 	"sites/embedded":       {"sites", "sites/static"},
 	"sites/static":         {"sites/static/rules"},
+	"sites/diagnosis":      {"sites"},
 	"dnsserver":            {"sites", "dnsserver/zone", "dnsserver/transfer", "dnsserver/dnsclient"},
 	"dnsserver/zone":       {"sites"},
 	"dnsserver/transfer":   {"sites", "dnsserver/zone"},
@@ -30,7 +31,7 @@ var arrows = map[string][]string{
 	"proxy":                {"sites", "proxy/http1", "proxy/http2", "proxy/origin", "proxy/cache"},
 	"proxy/cache":          {"proxy/compress"},
 	"acme":                 {"sites"},
-	"panel":                {"sites", "templates", "panel/auth"},
+	"panel":                {"sites", "sites/diagnosis", "templates", "panel/auth"},
 }
 
 // homes are the only packages that may import a library.
