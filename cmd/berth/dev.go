@@ -24,9 +24,9 @@ import (
 // devCommand is serve with everything filled in for a try-out.
 type devCommand struct {
 	DataDir   string     `default:"${devDataDir}" placeholder:"DIR" help:"Where everything is kept (${default})."`
-	HTTPPort  int        `name:"http-port" default:"8080" help:"Loopback port for HTTP (${default})."`
-	HTTPSPort int        `name:"https-port" default:"8443" help:"Loopback port for HTTPS (${default})."`
-	DNSPort   int        `name:"dns-port" default:"5354" help:"Loopback port for DNS (${default})."`
+	HTTPPort  int        `name:"http-port" default:"${devHTTPPort}" help:"Loopback port for HTTP (${default})."`
+	HTTPSPort int        `name:"https-port" default:"${devHTTPSPort}" help:"Loopback port for HTTPS (${default})."`
+	DNSPort   int        `name:"dns-port" default:"${devDNSPort}" help:"Loopback port for DNS (${default})."`
 	Runtime   string     `enum:"auto,docker,embedded" default:"auto" help:"What runs sites: docker, embedded (in this process), or auto (${default})."`
 	LogLevel  slog.Level `default:"warn" help:"debug, info, warn or error (${default})."`
 
@@ -40,6 +40,8 @@ const (
 	devSample = "welcome"
 
 	devDataDir = ".berth"
+
+	devHTTPPort, devHTTPSPort, devDNSPort = 8080, 8443, 5354
 )
 
 func (d devCommand) config() *config {

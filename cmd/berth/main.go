@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -25,10 +26,19 @@ func main() {
 	// The first signal drains; with the handler gone, a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
+		var told exitStatus
+		if errors.As(err, &told) {
+			os.Exit(int(told))
+		}
 		fmt.Fprintln(os.Stderr, "berth:", err)
 		os.Exit(1)
 	}
 }
+
+// exitStatus ends the process with that status. All that there is to say has been printed.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // console is what a subcommand reads from and writes to.
 type console struct {
@@ -43,6 +53,7 @@ type commands struct {
 	User    userCommand    `cmd:"" help:"Manage accounts."`
 	Token   tokenCommand   `cmd:"" help:"Manage API tokens."`
 	Ready   readyCommand   `cmd:"" help:"Ask the service on this machine whether it is ready, for health checks."`
+	Why     whyCommand     `cmd:"" help:"Say what does not work on this server, or of one site or host, why, and what would mend it. Exit status 0: nothing; 1: faults were found; 2: berth could not be asked."`
 	Static  staticCommand  `cmd:"" help:"Serve a directory's files; this runs inside the container of a static site."`
 	Isolate isolateCommand `cmd:"" hidden:"" help:"Cut the instances' bridges off; berth runs this in a container of its own."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -89,7 +100,9 @@ func newParser(ctx context.Context, cli *commands, c console) (*kong.Kong, error
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(int) { panic(errHelp) }),
 		kong.DefaultEnvars("BERTH"),
-		kong.Vars{"devDataDir": devDataDir},
+		kong.Vars{
+			"devDataDir": devDataDir, "devHTTPPort": strconv.Itoa(devHTTPPort), "devHTTPSPort": strconv.Itoa(devHTTPSPort), "devDNSPort": strconv.Itoa(devDNSPort),
+		},
 		kong.Configuration(loadTOML),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(c),
