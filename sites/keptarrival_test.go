@@ -96,8 +96,10 @@ func TestWhatIsSaidToHaveArrivedOutlastsACrash(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].CreatedBy != "root" || list[1].CreatedBy != "ann" {
 		t.Errorf("releases %+v, %v", list, err)
 	}
-	if got := b.actions("hello"); !slices.Equal(got[:5], []string{"site.create", "release.arrive", "release.arrive", "release.resume", "release.resume"}) {
-		t.Errorf("the log has %q", got)
+	log := b.actions("hello")
+	resumed := slices.DeleteFunc(slices.Clone(log), func(action string) bool { return action != "release.resume" })
+	if !slices.Equal(log[:4], []string{"site.create", "release.arrive", "release.arrive", "release.resume"}) || len(resumed) != 2 {
+		t.Errorf("the log has %q", log)
 	}
 }
 

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAZipThatHasArrivedOutlastsAKill sends a form that is answered before its zip is unpacked, and kills berth at the answer.
+func TestAZipThatHasArrivedOutlastsAKill(t *testing.T) {
+	skipShort(t)
+	p := startBerth(t, "--runtime", "embedded", "--acme-ca", "internal", "--certificates", "wildcard", "--max-files", "1000000")
+	client := p.loggedIn()
+	files := 10_000
+	for answer := ""; !strings.Contains(answer, "has arrived"); files *= 2 {
+		if files > 500_000 {
+			t.Fatalf("%d files are unpacked before the answer, which is %s", files/2, answer)
+		}
+		p.api(client, "POST", "/sites", map[string]string{"name": fmt.Sprint("files", files)}, http.StatusCreated, nil)
+		answer = p.sendForm(client, fmt.Sprint("files", files), manyFiles(t, files))
+	}
+	p.kill()
+	files /= 2
+	name := fmt.Sprint("files", files)
+	var site listedSite
+	p.start()
+	p.awaitReady()
+	eventually(t, 2*time.Minute, "the release serves", func() error {
+		p.api(client, "GET", "/sites/"+name, nil, http.StatusOK, &site)
+		if site.ActiveRelease == nil || site.ActiveRelease.ID != 1 {
+			return fmt.Errorf("%+v", site)
+		}
+		return nil
+	})
+	wantPage(t, client, p.url(name, fmt.Sprintf("/%d.txt", files-1)), http.StatusOK, "the last")
+	if left, err := os.ReadDir(filepath.Join(p.dir, "uploads")); err != nil || len(left) > 0 {
+		t.Errorf("left in uploads: %v, %v", left, err)
+	}
+}
+
+// loggedIn is a client that has the admin's session.
+func (p *process) loggedIn() *http.Client {
+	p.t.Helper()
+	client := p.client(nil)
+	p.t.Cleanup(client.CloseIdleConnections)
+	client.Jar, _ = cookiejar.New(nil) // never fails
+	resp, err := client.PostForm(p.url("", "/login"), url.Values{"account": {"admin"}, "password": {testPassword}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther {
+		p.t.Fatalf("log in: status %d", resp.StatusCode)
+	}
+	return client
+}
+
+// sendForm uploads a zip by the form of a site's page, and returns the page that the answer leads to.
+func (p *process) sendForm(client *http.Client, site string, zip []byte) string {
+	p.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "site.zip")
+	if err == nil {
+		_, err = part.Write(zip)
+	}
+	if err != nil || form.Close() != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := client.Post(p.url("", "/sites/"+site+"/releases"), form.FormDataContentType(), &body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	status, page, err := get(client, p.url("", resp.Header.Get("Location")))
+	if err != nil || status != http.StatusOK {
+		p.t.Fatalf("upload: status %d, then %d, %v", resp.StatusCode, status, err)
+	}
+	return page
+}
+
+// manyFiles is a zip that takes a while to unpack.
+func manyFiles(t *testing.T, n int) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i := range n {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%d.txt", i)})
+		if err == nil && i == n-1 {
+			_, err = io.WriteString(f, "the last")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
