@@ -24,7 +24,7 @@ func (p *Panel) renderDeleteSite(c echo.Context, who visitor, status int, site s
 		return err
 	}
 	return p.render(c, status, templates.DeleteSite(templates.DeleteSiteView{
-		Shell:    p.shell(c, "Delete "+site.Name, templates.SectionSites),
+		Shell:    p.shell(c, "Delete "+site.Name, siteSection(who, site)),
 		Name:     site.Name,
 		Host:     p.ownHost(site),
 		Releases: len(releases),

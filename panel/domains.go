@@ -22,7 +22,7 @@ func (p *Panel) renderDomains(c echo.Context, who visitor, status int, complete 
 		return err
 	}
 	complete(&view)
-	view.Shell = p.shell(c, "Domains of "+view.Site, templates.SectionSites)
+	view.Shell = p.shell(c, "Domains of "+view.Site, view.Section)
 	return p.render(c, status, templates.Domains(view))
 }
 
@@ -31,7 +31,7 @@ func (p *Panel) domainsLive(c echo.Context, who visitor) error {
 	if err != nil {
 		return err
 	}
-	view.Shell = p.frame(c, "Domains of "+view.Site, templates.SectionSites)
+	view.Shell = p.frame(c, "Domains of "+view.Site, view.Section)
 	return p.render(c, http.StatusOK, templates.DomainsLive(view))
 }
 
@@ -46,6 +46,7 @@ func (p *Panel) domainsView(ctx context.Context, who visitor, name string) (temp
 	}
 	host := p.ownHost(site)
 	view := templates.DomainsView{Site: site.Name, Host: host, URL: p.siteURL(host), Main: site.Options.Canonical}
+	view.Section = siteSection(who, site)
 	for _, d := range list {
 		view.Domains = append(view.Domains, p.domainRow(d))
 	}
@@ -148,7 +149,7 @@ func (p *Panel) removeDomainPage(c echo.Context, who visitor) error {
 		return err
 	}
 	return p.render(c, http.StatusOK, templates.RemoveDomain(templates.RemoveDomainView{
-		Shell: p.shell(c, "Remove "+d.Unicode, templates.SectionSites),
+		Shell: p.shell(c, "Remove "+d.Unicode, siteSection(who, site)),
 		Site:  site.Name, Host: p.ownHost(site), Name: d.Name, Unicode: d.Unicode, Waiting: d.State == sites.DomainWaiting,
 	}))
 }

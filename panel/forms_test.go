@@ -2,6 +2,9 @@ package panel
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,9 +44,48 @@ func TestFormsThatFillASite(t *testing.T) {
 
 	b.open("/sites/hello")
 	b.submit("form[action='/sites/hello/releases/1/activate']", nil)
-	b.says(200, "Release 1 is being put live")
+	b.says(200, "Release 1 goes live")
 	if st := w.await("ann", "hello"); st.Active != 1 {
 		t.Errorf("release %d is active after rolling back", st.Active)
+	}
+}
+
+// TestTheFirstSite counts the forms between the first login and a site that is live: a name, and a file.
+func TestTheFirstSite(t *testing.T) {
+	w := newWorld(t)
+	b := w.login("ann")
+	contains(t, "the address to be", b.page.Find(".preview").Text(), ".sites.test:8443")
+	b.submit("form[action='/new']", map[string]string{"name": "hello"})
+	b.says(200, "hello.sites.test is up")
+
+	page := strings.Repeat("<p>A page that is longer than what is read at a time.</p>\n", 2000)
+	b.submitFile("form[data-upload]", "My page.HTML", []byte(page))
+	b.says(200, "Release 1 is uploaded and goes live by itself.")
+	st := w.await("ann", "hello")
+	served, err := os.ReadFile(filepath.Join(w.panel.cfg.DataDir, "releases", strconv.FormatInt(int64(st.ID), 10), "1", "index.html"))
+	if err != nil || string(served) != page || st.State != sites.StateRunning {
+		t.Errorf("the site is %s with a page of %d bytes, %v; want the %d that were uploaded", st.State, len(served), err, len(page))
+	}
+	if b.open("/").Find("form[action='/new']").Length() != 0 {
+		t.Error("whoever has a site is asked for the name of the first one")
+	}
+}
+
+// TestSitesOfOthers has an admin come from all sites, and find the way back to them.
+func TestSitesOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.site("ann", "hello", "index.html")
+	b, own := w.login("root"), w.login("ann")
+	for _, page := range []string{"", "/traffic", "/logs", "/access", "/domains", "/records", "/settings", "/delete"} {
+		if at := b.open("/sites/hello"+page).Find(".nav [aria-current]").AttrOr("href", ""); at != "/admin/sites" {
+			t.Errorf("%s of another's site is shown to be at %q", page, at)
+		}
+		if at := own.open("/sites/hello"+page).Find(".nav [aria-current]").AttrOr("href", ""); at != "/" {
+			t.Errorf("%s of one's own site is shown to be at %q", page, at)
+		}
+	}
+	if back := b.open("/sites/hello").Find(".back").AttrOr("href", ""); back != "/admin/sites" {
+		t.Errorf("an admin is led back to %q", back)
 	}
 }
 

@@ -53,8 +53,7 @@ func (p *Panel) wanted(s sites.Site) int {
 	return s.Instances
 }
 
-func (p *Panel) instancesOffer(c echo.Context, site sites.SiteStatus) templates.InstancesOffer {
-	who, _ := visitorOf(c)
+func (p *Panel) instancesOffer(who visitor, site sites.SiteStatus) templates.InstancesOffer {
 	return templates.InstancesOffer{
 		Most:     max(p.service.MostInstances(who.actor), site.Instances),
 		MemoryMB: site.Limits.MemoryMB, CPUs: site.Limits.CPUs, InProcess: p.service.InProcess(),
@@ -86,5 +85,5 @@ func (p *Panel) saveInstances(c echo.Context, who visitor) error {
 	if shown.Faults, err = faults(err, "instances", "health_path"); err != nil {
 		return err
 	}
-	return p.renderSettings(c, http.StatusUnprocessableEntity, site, shown)
+	return p.renderSettings(c, who, http.StatusUnprocessableEntity, site, shown)
 }

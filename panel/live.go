@@ -24,7 +24,7 @@ func (p *Panel) siteLive(c echo.Context, who visitor) error {
 	if err != nil {
 		return err
 	}
-	view.Shell = p.frame(c, view.Name, templates.SectionSites)
+	view.Shell = p.frame(c, view.Name, view.Section)
 	return p.render(c, http.StatusOK, templates.SiteLive(view))
 }
 

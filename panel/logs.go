@@ -52,7 +52,7 @@ func (p *Panel) logsPage(c echo.Context, who visitor) error {
 		return err
 	}
 	view.Text = text.String()
-	view.Shell = p.shell(c, "Logs of "+site.Name, templates.SectionSites)
+	view.Shell = p.shell(c, "Logs of "+site.Name, siteSection(who, site))
 	return p.render(c, http.StatusOK, templates.Logs(view))
 }
 

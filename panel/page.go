@@ -38,6 +38,14 @@ func (p *Panel) frame(c echo.Context, title string, section templates.Section) t
 	return s
 }
 
+// siteSection is the navigation entry that the pages of a site belong to: an admin finds somebody else's among all sites.
+func siteSection(who visitor, site sites.SiteStatus) templates.Section {
+	if site.Owner != who.account.ID {
+		return templates.SectionAllSites
+	}
+	return templates.SectionSites
+}
+
 // keySession marks requests that the session middleware has seen.
 const keySession = "session"
 

@@ -16,6 +16,7 @@ import (
 type recordHome struct {
 	site, zone string // one is empty
 	under      string // the domain that names are completed with
+	section    templates.Section
 }
 
 func (h recordHome) list() string {
@@ -23,13 +24,6 @@ func (h recordHome) list() string {
 		return templates.SiteRecordsPath(h.site)
 	}
 	return templates.ZoneRecordsPath(h.zone)
-}
-
-func (h recordHome) section() templates.Section {
-	if h.site != "" {
-		return templates.SectionSites
-	}
-	return templates.SectionZones
 }
 
 // complete returns the absolute name that a person means: what ends with the domain, or with a dot, is absolute already.
@@ -52,12 +46,12 @@ func (h recordHome) holds(name string) bool {
 // siteHome finds the site that the path names; another's is like none.
 func (p *Panel) siteHome(c echo.Context, who visitor) (recordHome, error) {
 	site, err := p.service.Site(c.Request().Context(), who.actor, siteParam(c))
-	return recordHome{site: site.Name, under: p.ownHost(site)}, err
+	return recordHome{site: site.Name, under: p.ownHost(site), section: siteSection(who, site)}, err
 }
 
 func (p *Panel) zoneHome(c echo.Context, who visitor) (recordHome, error) {
 	zone, err := p.service.Zone(c.Request().Context(), who.actor, zoneParam(c))
-	return recordHome{zone: zone.Name, under: zone.Name}, err
+	return recordHome{zone: zone.Name, under: zone.Name, section: templates.SectionZones}, err
 }
 
 // finder finds the home that a path names.
@@ -90,7 +84,7 @@ func (p *Panel) renderRecords(c echo.Context, who visitor, status int, home reco
 	for _, addr := range p.cfg.Addresses {
 		view.Addresses = append(view.Addresses, addr.String())
 	}
-	view.Shell = p.shell(c, "DNS records of "+home.site, templates.SectionSites)
+	view.Shell = p.shell(c, "DNS records of "+home.site, home.section)
 	return p.render(c, status, templates.SiteRecords(view))
 }
 
@@ -194,7 +188,7 @@ func (p *Panel) recordPage(find finder) pageHandler {
 
 func (p *Panel) renderRecord(c echo.Context, status int, home recordHome, r sites.Record, form templates.RecordForm) error {
 	return p.render(c, status, templates.EditRecord(templates.EditRecordView{
-		Shell: p.shell(c, r.Type+" of "+r.Name, home.section()), Site: home.site, Zone: home.zone, Record: recordRow(r), Form: form,
+		Shell: p.shell(c, r.Type+" of "+r.Name, home.section), Site: home.site, Zone: home.zone, Record: recordRow(r), Form: form,
 	}))
 }
 

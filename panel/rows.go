@@ -29,8 +29,9 @@ func (p *Panel) siteRow(s sites.SiteStatus) templates.SiteRow {
 		Release:     s.Active,
 		Certificate: certificate(p.cfg.Certificates.Certificate(host)),
 		Instances:   p.instanceRows(s),
+		Lapsed:      lapsed(s),
+		Maintenance: s.Options.Maintenance,
 	}
-	row.Lapsed = lapsed(s)
 	if s.Release != nil {
 		row.ReleaseAt, row.Bytes = s.Release.CreatedAt, s.Release.Bytes
 	}

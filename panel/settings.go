@@ -17,18 +17,18 @@ func (p *Panel) settingsPage(c echo.Context, who visitor) error {
 	if err != nil {
 		return err
 	}
-	return p.renderSettings(c, http.StatusOK, site, settingsForm(site.Site))
+	return p.renderSettings(c, who, http.StatusOK, site, settingsForm(site.Site))
 }
 
-func (p *Panel) renderSettings(c echo.Context, status int, site sites.SiteStatus, form templates.SettingsForm) error {
+func (p *Panel) renderSettings(c echo.Context, who visitor, status int, site sites.SiteStatus, form templates.SettingsForm) error {
 	view := templates.SettingsView{
-		Shell:     p.shell(c, "Settings of "+site.Name, templates.SectionSites),
+		Shell:     p.shell(c, "Settings of "+site.Name, siteSection(who, site)),
 		Name:      site.Name,
 		Form:      form,
 		Protected: site.Options.Login.Required(),
 		Warnings:  make(map[string]string),
 		Client:    clientAddr(c.Request()).String(),
-		Running:   p.instancesOffer(c, site),
+		Running:   p.instancesOffer(who, site),
 	}
 	for _, h := range site.Hosts {
 		view.Hosts = append(view.Hosts, h.Name)
@@ -140,7 +140,7 @@ func (p *Panel) saveSetting(s setting) pageHandler {
 		if shown.Faults, err = faults(atSetting(err), s.inputs...); err != nil {
 			return err
 		}
-		return p.renderSettings(c, http.StatusUnprocessableEntity, site, shown)
+		return p.renderSettings(c, who, http.StatusUnprocessableEntity, site, shown)
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 )
 
 // recentEvents is how much of the audit log a site's page shows.
-const recentEvents = 10
+const recentEvents = 6
 
 func (p *Panel) sitePage(c echo.Context, who visitor) error {
 	view, err := p.siteView(c.Request().Context(), who, siteParam(c))
 	if err != nil {
 		return err
 	}
-	view.Shell = p.shell(c, view.Name, templates.SectionSites)
+	view.Shell = p.shell(c, view.Name, view.Section)
 	view.Unsettled = unsettled(view)
 	return p.render(c, http.StatusOK, templates.Site(view))
 }
@@ -67,6 +67,7 @@ func (p *Panel) siteView(ctx context.Context, who visitor, name string) (templat
 		MaxUnpacked: p.cfg.MaxUnpacked,
 		MaxFiles:    p.cfg.MaxFiles,
 	}
+	view.Section = siteSection(who, site)
 	if !p.service.InProcess() { // which has no bounds for one site
 		view.MemoryMB, view.CPUs = site.Limits.MemoryMB, site.Limits.CPUs
 	}
@@ -124,5 +125,5 @@ func (p *Panel) activate(c echo.Context, who visitor) error {
 	if err != nil {
 		return p.declined(c, templates.SitePath(name), err)
 	}
-	return p.done(c, templates.SitePath(name), "Release "+strconv.Itoa(release.Number)+" is being put live.")
+	return p.done(c, templates.SitePath(name), "Release "+strconv.Itoa(release.Number)+" goes live by itself.")
 }

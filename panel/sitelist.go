@@ -30,7 +30,7 @@ func (p *Panel) sitesView(c echo.Context, who visitor) (view templates.SitesView
 		return view, err
 	}
 	list, view.Paging = narrow(list, c.QueryParam("q"), c.QueryParam("page"))
-	view.Sites = p.siteRows(list)
+	view.Sites, view.Port = p.siteRows(list), p.port()
 	view.Quota, err = p.quotaOf(ctx, who.account)
 	return view, err
 }

@@ -30,7 +30,7 @@ func (p *Panel) trafficPage(c echo.Context, who visitor) error {
 		return err
 	}
 	return p.render(c, http.StatusOK, templates.Traffic(templates.TrafficView{
-		Shell: p.shell(c, "Traffic of "+site.Name, templates.SectionSites),
+		Shell: p.shell(c, "Traffic of "+site.Name, siteSection(who, site)),
 		Name:  site.Name, URL: p.siteURL(p.ownHost(site)), Days: days,
 		Total: trafficStep(report.Total), Steps: trafficSteps(report.Steps),
 		Paths: trafficRanks(report.Paths), Referrers: trafficRanks(report.Referrers),

@@ -36,14 +36,14 @@ func (p *Panel) upload(c echo.Context, who visitor) error {
 	release, err := arrival.Wait(patience)
 	if errors.Is(err, context.DeadlineExceeded) {
 		if arrival.Keep(c.Request().Context()) == nil {
-			return p.done(c, templates.SitePath(name), "The zip has arrived and is being unpacked. Below you see what becomes of it.")
+			return p.done(c, templates.SitePath(name), "The upload has arrived and is being unpacked. Below you see what becomes of it.")
 		}
 		release, err = arrival.Wait(c.Request().Context()) // what a crash would lose has not arrived
 	}
 	if err != nil {
 		return p.renderUploadFault(c, who, name, err)
 	}
-	text := "Release " + strconv.Itoa(release.Number) + " is uploaded and being put live."
+	text := "Release " + strconv.Itoa(release.Number) + " is uploaded and goes live by itself."
 	if release.Warning != "" {
 		text += " " + release.Warning
 	}
@@ -63,7 +63,7 @@ func (p *Panel) renderUploadFault(c echo.Context, who visitor, name string, caus
 		return err
 	}
 	view.UploadFault = fault.sentence
-	view.Shell = p.shell(c, view.Name, templates.SectionSites)
+	view.Shell = p.shell(c, view.Name, view.Section)
 	return p.render(c, fault.status, templates.Site(view))
 }
 
@@ -129,6 +129,7 @@ func archiveIn(r *http.Request) (io.Reader, error) {
 	}
 }
 
+// fileField finds the zip in a form; a page is one that holds nothing else.
 func fileField(r *http.Request) (io.Reader, error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
@@ -147,6 +148,9 @@ func fileField(r *http.Request) (io.Reader, error) {
 		}
 		if part.FileName() == "" {
 			return nil, sites.RefuseField(sites.ErrInvalid, "file", "Choose a zip to upload.")
+		}
+		if isPage(part.FileName()) {
+			return newPageArchive(part)
 		}
 		return part, nil
 	}

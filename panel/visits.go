@@ -37,7 +37,7 @@ func (p *Panel) visitsPage(c echo.Context, who visitor) error {
 	if !p.cfg.Visits.Kept() {
 		view.Reason = "This server keeps no access logs. Follow shows what is asked for meanwhile."
 	}
-	view.Shell = p.shell(c, "Visitors of "+site.Name, templates.SectionSites)
+	view.Shell = p.shell(c, "Visitors of "+site.Name, siteSection(who, site))
 	return p.render(c, http.StatusOK, templates.Logs(view))
 }
 

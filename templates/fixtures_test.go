@@ -118,8 +118,10 @@ func siteRows() []SiteRow {
 		row("hello", "marie", "empty", 0, 0, "pending", ""),
 		row("old-shop", "marie", "stopped", 3, 200*day, "valid", ""),
 		row("portfolio", "tom", "failed", 2, 3*day, "failed", ""),
+		row("the-longest-name-that-somebody-could-think-of-for-one-site-here", "margarethe.von-hohenstein", "running", 1, day, "valid", "10.1.0.12:8080"),
 	}
 	rows[5].Reason = "The instance ended by itself right after its start."
+	rows[6].Maintenance = true
 	return rows
 }
 
@@ -133,9 +135,10 @@ func activity() []ActivityRow {
 	}
 	return []ActivityRow{
 		row(2*time.Hour, "berth", "release.live", "bakery", "release 14"),
-		row(2*time.Hour, "marie", "release.upload", "bakery", "release 14, 38 files, 3400000 bytes"),
+		row(2*time.Hour, "marie", "release.upload", "bakery", "release 14, 38 files, 3.2 MB"),
 		row(26*time.Hour, "marie", "site.restart", "bakery", ""),
 		row(3*day, "berth", "release.fail", "portfolio", "release 3: The instance ended by itself right after its start."),
+		row(8*day, "alice", "record.add", "sites.example.org", `2026._domainkey.sites.example.org 3600 TXT "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu7oP4cDkQ0f0w1lHn4pVtZqMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu7oP4cDkQ0f0w1lHn4pVtZq"`),
 		row(9*day, "alice", "account.create", "tom", "owner"),
 	}
 }
@@ -212,7 +215,7 @@ func failedSite() SiteView {
 
 func siteWithAnUpload() SiteView {
 	v := emptySite()
-	v.Notices = []Notice{{NoticeSuccess, "The zip has arrived and is being unpacked. Below you see what becomes of it."}}
+	v.Notices = []Notice{{NoticeSuccess, "The upload has arrived and is being unpacked. Below you see what becomes of it."}}
 	v.Unsettled, v.Unpacking, v.Lost = true, true, "The server’s disk is full, so nothing was changed."
 	return v
 }
@@ -353,7 +356,7 @@ func ownerPages() []page {
 }
 
 func adminPages() []page {
-	all := AllSitesView{Shell: shell("All sites", SectionAllSites), Sites: siteRows(), Paging: Paging{Page: 1, Pages: 1, Found: 6, All: 6}}
+	all := AllSitesView{Shell: shell("All sites", SectionAllSites), Sites: siteRows(), Paging: Paging{Page: 1, Pages: 1, Found: 7, All: 7}}
 	many := all
 	many.Paging = Paging{Page: 1, Pages: 100, Found: 10_000, All: 10_000}
 	form := AccountForm{Sites: "10", StorageMB: "2048"}

@@ -136,19 +136,23 @@ func checkWidths(ctx context.Context, t *testing.T, address string) {
 		t.Fatalf("%s: %v", address, err)
 	}
 	for _, width := range []int64{360, 768, 1280} {
-		var over int
+		var over, cut int
 		var widest, small string
 		err := chromedp.Run(ctx,
 			chromedp.EmulateViewport(width, 800), holds(fmt.Sprintf("innerWidth === %d", width)),
 			chromedp.Evaluate(`document.documentElement.scrollWidth - innerWidth`, &over),
 			chromedp.Evaluate(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.getAttribute("class")).slice(0, 3).join(" ")`, &widest),
 			chromedp.Evaluate(smallTargets, &small),
+			chromedp.Evaluate(`[...document.querySelectorAll(".table-frame")].filter(e => e.scrollWidth > e.clientWidth).length`, &cut),
 		)
 		if err != nil {
 			t.Fatalf("%s at %d: %v", address, width, err)
 		}
 		if over > 0 {
 			t.Errorf("%s at %d pixels is %d pixels too wide: %s", address, width, over, widest)
+		}
+		if width == 1280 && cut > 0 && strings.Contains(address, "/page/") {
+			t.Errorf("%s has a table that does not fit a desk's width", address)
 		}
 		if width == 360 && small != "" {
 			t.Errorf("%s has controls too small for a finger: %s", address, small)

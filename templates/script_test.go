@@ -46,6 +46,13 @@ func startPanel(t *testing.T) (*panel, *httptest.Server) {
 	mux.HandleFunc("GET "+PathNewSite, func(w http.ResponseWriter, r *http.Request) {
 		p.show(w, r, func(v SiteView) templ.Component { return NewSite(NewSiteView{Shell: v.Shell}) })
 	})
+	none := func(v SiteView) SitesView { return SitesView{Shell: v.Shell} }
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		p.show(w, r, func(v SiteView) templ.Component { return Sites(none(v)) })
+	})
+	mux.HandleFunc("GET "+PathSitesLive, func(w http.ResponseWriter, r *http.Request) {
+		p.show(w, r, func(v SiteView) templ.Component { return SitesLive(none(v)) })
+	})
 	mux.HandleFunc("GET "+SitePath("hello"), func(w http.ResponseWriter, r *http.Request) { p.show(w, r, Site) })
 	mux.HandleFunc("GET "+SiteLivePath("hello"), func(w http.ResponseWriter, r *http.Request) { p.show(w, r, SiteLive) })
 	mux.HandleFunc("POST "+UploadPath("hello"), p.upload)
@@ -199,6 +206,17 @@ func TestScriptTakesADroppedFile(t *testing.T) {
 		document.querySelector("footer").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}))}`
 	do(ctx, t, "drop a text", chromedp.Navigate(server.URL+SitePath("hello")), chromedp.Evaluate(fmt.Sprintf(drop, "x", "a.txt"), nil),
 		holds(`document.getElementById("file-fault").textContent.includes("not a zip")`))
+	do(ctx, t, "drop two files", chromedp.Evaluate(strings.Replace(fmt.Sprintf(drop, "PK", "a.zip"), "document.", `data.items.add(new File(["PK"], "b.zip")); document.`, 1), nil),
+		holds(`document.getElementById("file-fault").textContent.includes("several files")`))
+	do(ctx, t, "drop a folder", chromedp.Evaluate(`{const drop = new Event("drop", {bubbles: true, cancelable: true});
+		drop.dataTransfer = {types: ["Files"], files: [new File([], "site")], items: [{webkitGetAsEntry: () => ({isDirectory: true})}]};
+		document.querySelector("footer").dispatchEvent(drop)}`, nil),
+		holds(`document.getElementById("file-fault").textContent.includes("That is a folder")`))
+	do(ctx, t, "drop a page", chromedp.Evaluate(fmt.Sprintf(drop, "PK", "Index.htm"), nil), holds(`!document.querySelector("[data-progress]").hidden`))
+	p.release <- struct{}{}
+	do(ctx, t, "its notice", holds(`document.querySelector(".notice-ok")`))
+	p.change(func(v *SiteView) { v.Notices = nil })
+	do(ctx, t, "the page anew", chromedp.Reload(), holds(`!document.querySelector(".notice-ok")`))
 	do(ctx, t, "drop a zip", chromedp.Evaluate(fmt.Sprintf(drop, "PK", "a.ZIP"), nil), holds(`!document.querySelector("[data-progress]").hidden`))
 	p.release <- struct{}{}
 	do(ctx, t, "notice", holds(`document.querySelector(".notice-ok")`))
@@ -212,6 +230,18 @@ func TestScriptEnablesAndPreviews(t *testing.T) {
 	do(ctx, t, "preview", chromedp.Navigate(server.URL+PathNewSite), chromedp.SendKeys("#name", "Shop"), holds(`document.querySelector(".preview strong").innerText === "https://shop.sites.example.org"`))
 	do(ctx, t, "theme", chromedp.Click("[data-theme-toggle]"), holds(`document.documentElement.dataset.theme === (matchMedia("(prefers-color-scheme: dark)").matches ? "light" : "dark")`),
 		chromedp.Reload(), holds(`document.documentElement.dataset.theme === localStorage.getItem("theme")`))
+}
+
+// TestScriptLeavesWhatDidNotChange types the name of the first site, which is in a part of the page that is fetched again.
+func TestScriptLeavesWhatDidNotChange(t *testing.T) {
+	ctx := browser(t)
+	p, server := startPanel(t)
+	fetched := func(n int) chromedp.Action {
+		return holds(fmt.Sprintf(`performance.getEntriesByType("resource").filter(e => e.name.includes("/live/sites")).length >= %d`, n))
+	}
+	do(ctx, t, "type", chromedp.Navigate(server.URL), chromedp.Evaluate(`document.querySelector("#name").value = "shop"`, nil), fetched(1))
+	p.events <- "event: site\ndata: hello\n\n"
+	do(ctx, t, "what is typed stays", fetched(2), holds(`document.querySelector("#name").value === "shop"`))
 }
 
 func TestScriptFollowsTheLog(t *testing.T) {

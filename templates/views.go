@@ -70,6 +70,7 @@ type SitesView struct {
 	Shell
 	Sites  []SiteRow
 	Quota  QuotaUse
+	Port   string // what follows a site's name in its address, such as ":8443"; empty for the usual one
 	Paging Paging
 }
 
@@ -95,6 +96,7 @@ type SiteRow struct {
 	Instances   []InstanceRow // shown to admins
 	Bytes       int64         // of the active release
 	Lapsed      []string      // domains that lead elsewhere
+	Maintenance bool          // visitors get a page that says so
 }
 
 // InstanceRow is one of the instances that serve a site.

@@ -257,7 +257,7 @@ func (v ErrorView) advice() advice {
 
 // uploadHint says what an upload may be.
 func uploadHint(v SiteView) string {
-	hint := "Zip the folder that has your index.html."
+	hint := "Zip the folder that has your index.html; a single .html page needs no zip."
 	text := uploadBounds(v.MaxBytes, v.MaxUnpacked, v.MaxFiles)
 	if text == "" {
 		return hint
@@ -282,7 +282,7 @@ func uploadBounds(packed, unpacked int64, files int) string {
 
 // UploadTooLarge says that a zip is larger than max bytes, and what helps.
 func UploadTooLarge(max int64) string {
-	return "The zip is larger than " + size(max) + ", the most this server takes. Make it smaller, for example by shrinking images, and leave out what visitors do not need."
+	return "The file is larger than " + size(max) + ", the most this server takes. Make it smaller, for example by shrinking images, and leave out what visitors do not need."
 }
 
 func releasesLost(n int) string {

@@ -38,13 +38,8 @@
     each("[data-preview]", preview, within);
   }
 
-  function checkConfirmation(form) {
-    form.querySelector("button[type=submit]").disabled = form.elements.confirm.value.trim() !== form.dataset.confirm;
-  }
-  function preview(input) {
-    const target = byId(input.dataset.preview);
-    target.textContent = input.value.trim().toLowerCase() || target.dataset.empty;
-  }
+  const checkConfirmation = (form) => { form.querySelector("button[type=submit]").disabled = form.elements.confirm.value.trim() !== form.dataset.confirm; };
+  const preview = (input) => { const target = byId(input.dataset.preview); target.textContent = input.value.trim().toLowerCase() || target.dataset.empty; };
 
   async function copy(button) {
     const source = byId(button.dataset.copy);
@@ -58,11 +53,8 @@
   const busy = new Map(); // address → whether to fetch once more afterwards
   const shown = new WeakMap(); // fragment → what it shows
   function refresh(site) {
-    const addresses = new Set();
-    each("[data-live]", (fragment) => {
-      if (!site || !fragment.dataset.site || fragment.dataset.site === site) addresses.add(fragment.dataset.live);
-    });
-    addresses.forEach(fetchFragments);
+    const concerned = [...document.querySelectorAll("[data-live]")].filter(({ dataset }) => !site || !dataset.site || dataset.site === site);
+    new Set(concerned.map((fragment) => fragment.dataset.live)).forEach(fetchFragments);
   }
 
   async function fetchFragments(address) {
@@ -122,12 +114,19 @@
 
   // Upload: the form's own address, with progress. The answer is a page; its main part is shown in place.
   let sending = null;
-  function send(form, file) {
+  function unfit(form, source) { // source is the input, or what was dropped
+    const file = source.files[0], items = [...(source.items || [])];
+    if (items.some((item) => item.webkitGetAsEntry?.()?.isDirectory)) return "That is a folder. Pack it as a zip, then drop the zip here.";
+    if (source.files.length > 1) return "Those are several files. Pack them as one zip, then drop it here.";
+    if (!/\.(zip|html?)$/i.test(file.name)) return "That is not a zip. Pack your folder as a zip, then drop it here.";
+    return file.size > (Number(form.dataset.max) || Infinity) ? form.dataset.tooLarge : "";
+  }
+
+  function send(form, source) {
     if (sending) return;
-    if (!/\.zip$/i.test(file.name)) return rest(form, "That is not a zip. Pack your folder as a zip, then drop it here.");
-    const max = Number(form.dataset.max);
-    if (max > 0 && file.size > max) return rest(form, form.dataset.tooLarge);
-    rest(form, "");
+    const file = source.files[0], fault = unfit(form, source);
+    rest(form, fault);
+    if (fault) return;
     const request = sending = new XMLHttpRequest(), body = new FormData();
     body.append("file", file);
     request.open("POST", form.action);
@@ -221,8 +220,7 @@
     if (event.target.matches("[data-preview]")) preview(event.target);
   });
   listenTo("change", (event) => {
-    const form = event.target.closest("[data-upload]");
-    if (form && event.target.files?.length) send(form, event.target.files[0]);
+    if (event.target.matches("[data-upload] [type=file]") && event.target.files.length) send(event.target.form, event.target);
   });
 
   // Dropping works on the whole page, so a near miss does not leave it.
@@ -231,11 +229,11 @@
     if (!form) return;
     event.preventDefault();
     form.classList.toggle("dragging", kind === "dragover" || (kind === "dragleave" && event.relatedTarget !== null));
-    if (kind === "drop" && event.dataTransfer.files.length) send(form, event.dataTransfer.files[0]);
+    if (kind === "drop" && event.dataTransfer.files.length) send(form, event.dataTransfer);
   }));
   addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
   addEventListener("pagehide", () => source?.close());
-  const begin = () => { reveal(); if (document.body.dataset.events) listen(); };
+  const begin = () => { each("[data-live]", (fragment) => shown.set(fragment, fragment.innerHTML)); reveal(); if (document.body.dataset.events) listen(); };
   listenTo("DOMContentLoaded", () => {
     begin();
     setInterval(updateTimes, 30000);
