@@ -3,6 +3,8 @@ package dnsserver
 import (
 	"sync/atomic"
 
+	"berth/dnsserver/transfer"
+
 	"github.com/miekg/dns"
 )
 
@@ -23,6 +25,7 @@ type Stats struct {
 	Failed        uint64            // queries that ended in a fault of ours
 	Unrevised     bool              // no revision could be had for the last renewal of signatures
 	Connections   int               // TCP and TLS connections now open
+	Transfers     map[transfer.Outcome]uint64
 }
 
 const (
@@ -82,6 +85,7 @@ func (s *Server) Stats() Stats {
 		Failed:      s.stats.panics.Load(),
 		Unrevised:   s.stats.unrevised.Load(),
 		Connections: s.connections.count(),
+		Transfers:   s.transfers.Counts(),
 	}
 	for h := range zones.all() {
 		stats.Names += h.Current().Names()

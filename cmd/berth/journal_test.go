@@ -92,7 +92,7 @@ func TestReplicasFollowOverKills(t *testing.T) {
 		}
 		p.start()
 		p.awaitReady()
-		zone = wantSame(t, p, replicas)
+		wantSame(t, p, replicas)
 		for i, r := range replicas {
 			if n := r.wholes() - before[i]; quiet && n > 0 {
 				t.Errorf("round %d: %s has transferred the whole zone %d times", round, r.name, n)

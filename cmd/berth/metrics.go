@@ -66,6 +66,7 @@ func families() []metric {
 		{"dns_truncated_total", "DNS answers that did not fit.", nil},
 		{"dns_dropped_total", "Packets that were no DNS queries.", nil},
 		{"dns_failed_total", "DNS queries that ended in a fault of berth's.", nil},
+		{"dns_transfers_total", "AXFR, IXFR and NOTIFY, out to peers and in from primaries, and what came of them.", []string{"direction", "kind", "result"}},
 		{"dns_connections", "TCP and TLS connections of the DNS server now.", nil},
 		{"dns_zones", "Zones that are answered for.", nil},
 		{"dns_names", "Existing names of all zones.", nil},
@@ -187,6 +188,9 @@ func (m *metrics) dns(s scrape) {
 	s.counter("dns_truncated_total", stats.Truncated)
 	s.counter("dns_dropped_total", stats.Dropped)
 	s.counter("dns_failed_total", stats.Failed)
+	for o, n := range stats.Transfers {
+		s.counter("dns_transfers_total", n, o.Direction, o.Kind, o.Result)
+	}
 	s.gauge("dns_connections", float64(stats.Connections))
 	s.gauge("dns_zones", float64(stats.Zones))
 	s.gauge("dns_names", float64(stats.Names))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/dnsserver/transfer"
 	"berth/panel"
 	"berth/sites"
 )
@@ -39,8 +40,22 @@ func (p *program) dnsInfo() panel.ServerInfo {
 			{Label: "Rate-limited", Counters: []panel.Counter{
 				{Label: "cut short", Value: int64(stats.Slipped)}, {Label: "not answered", Value: int64(stats.Limited)},
 			}},
+			{Label: "Transfers to others", Counters: transfers(stats.Transfers, "out")},
+			{Label: "Transfers from others", Counters: transfers(stats.Transfers, "in")},
 		},
 	}
+}
+
+// transfers are the counters of one direction that have counted something.
+func transfers(outcomes map[transfer.Outcome]uint64, direction string) []panel.Counter {
+	results := map[string]string{"done": "", "whole": ", whole zone", "soa": ", SOA alone", "refused": ", refused", "failed": ", failed"}
+	counts := make(map[string]uint64)
+	for o, n := range outcomes {
+		if o.Direction == direction && n > 0 {
+			counts[strings.ToUpper(o.Kind)+results[o.Result]] = n
+		}
+	}
+	return mostOften(counts)
 }
 
 // mostOften puts the greatest counts first.

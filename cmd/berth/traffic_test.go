@@ -205,6 +205,7 @@ func TestMetricsAreForPrometheus(t *testing.T) {
 		"berth_build_info", "berth_ready", "berth_http_requests_total", "berth_http_responses_total", "berth_http_requests_in_flight", "berth_instances",
 		"berth_access_log_lines_total", "berth_access_dropped_total", "berth_certificates", "berth_certificate_expiry_timestamp_seconds",
 		"berth_acme_orders_total", "berth_dns_queries_total", "berth_dns_queries_by_type_total", "berth_dns_answers_total",
+		"berth_dns_transfers_total",
 		"go_goroutines", "process_open_fds",
 	} {
 		if families[name] == nil {

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -133,6 +134,7 @@ func (h *held) tellUntilAnswered(ctx context.Context, t *target) {
 			return
 		}
 		h.noteTold(t, serial, err)
+		h.service.counts.note(answerTo(err))
 		if err == nil {
 			return
 		}
@@ -159,6 +161,18 @@ func (h *held) noteTold(t *target, serial uint32, err error) {
 	if err != nil {
 		t.status.Err = sentence(err)
 	}
+}
+
+// answerTo is what has become of a NOTIFY.
+func answerTo(err error) outcome {
+	refused := rcodeError{}
+	switch {
+	case err == nil:
+		return notifyAnswered
+	case errors.As(err, &refused):
+		return notifyTurnedDown
+	}
+	return notifyUnanswered
 }
 
 // notify sends one NOTIFY and waits for the answer.

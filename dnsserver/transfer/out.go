@@ -49,7 +49,8 @@ func (s *Service) transfer(ctx context.Context, x *exchange) error {
 		}
 		defer s.out.leave(client)
 	}
-	err := s.send(ctx, x, now, incremental, serial)
+	sent, err := s.send(ctx, x, now, incremental, serial)
+	s.counts.note(sent)
 	h.noteServed(x.Client, now.Serial(), s.cfg.Now(), err)
 	if err != nil {
 		return fmt.Errorf("transfer %s to %s: %w", h.Name(), x.Client, err)
@@ -68,26 +69,33 @@ func clientSOA(m *dns.Msg) (*dns.SOA, bool) {
 
 // send writes the stream: for a client that has the zone, or asks by UDP where it would rarely fit, the SOA record
 // alone (RFC 1995 section 2); else what has changed, as far as that is known and less than the whole.
-func (s *Service) send(ctx context.Context, x *exchange, now *zone.Snapshot, incremental bool, serial uint32) error {
-	w := newStream(ctx, x)
-	switch {
-	case incremental && (x.Datagram || !newer(now.Serial(), serial)):
-		w.add(soaOf(now.SOA()))
-	case incremental:
-		steps, ok := stepsSince(now, serial)
-		if ok {
-			w.incremental(now, steps)
-			break
-		}
-		fallthrough
-	default:
+func (s *Service) send(ctx context.Context, x *exchange, now *zone.Snapshot, incremental bool, serial uint32) (sent outcome, err error) {
+	w, broken := newStream(ctx, x), axfrBroken
+	if incremental {
+		sent, broken = w.since(now, serial, x.Datagram), ixfrBroken
+	} else {
+		sent = axfrSent
 		w.whole(now)
 	}
-	w.flush()
-	if w.err == nil {
-		s.log.Debug("a zone has been transferred", "serial", now.Serial(), "client", x.Client, "incremental", incremental)
+	if w.flush(); w.err != nil {
+		return broken, w.err
 	}
-	return w.err
+	s.log.Debug("a zone has been transferred", "serial", now.Serial(), "client", x.Client, "as", outcomes[sent].Kind, "result", outcomes[sent].Result)
+	return sent, nil
+}
+
+// since writes what a client needs that has a version.
+func (w *stream) since(now *zone.Snapshot, serial uint32, datagram bool) outcome {
+	if datagram || !newer(now.Serial(), serial) {
+		w.add(soaOf(now.SOA()))
+		return ixfrSentSOA
+	}
+	if steps, ok := stepsSince(now, serial); ok {
+		w.incremental(now, steps)
+		return ixfrSent
+	}
+	w.whole(now)
+	return ixfrSentWhole
 }
 
 // newer compares serials (RFC 1982 section 3.2).

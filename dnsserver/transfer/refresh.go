@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 
 	"berth/sites"
@@ -89,12 +90,27 @@ func (f *follower) refreshFrom(ctx context.Context, p sites.Primary) error {
 		if err == nil {
 			err = s.guarded(f.held.Name(), func() error { return f.adopt(in) })
 		}
-		if err == nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return err
+		}
+		if s.counts.note(in.outcome(err)); err == nil {
+			return nil
 		}
 		s.log.Info("an incremental transfer failed, the whole zone is transferred", "zone", f.held.Name(), "primary", p.Addr, "error", err)
 	}
-	in, err := s.receive(ctx, name, p.Addr, k, nil)
+	err = f.fetch(ctx, name, p.Addr, k, soa, known)
+	switch {
+	case err == nil:
+		s.counts.note(axfrTaken)
+	case ctx.Err() == nil:
+		s.counts.note(axfrFailed)
+	}
+	return err
+}
+
+// fetch transfers the whole zone, which must be no older than what is known of it.
+func (f *follower) fetch(ctx context.Context, name string, addr netip.AddrPort, k *key, soa *dns.SOA, known bool) error {
+	in, err := f.service().receive(ctx, name, addr, k, nil)
 	if err != nil {
 		return err
 	}
@@ -102,6 +118,19 @@ func (f *follower) refreshFrom(ctx context.Context, p sites.Primary) error {
 		return tell("its serial %d is older than %d, which this server has", in.soa.Serial, soa.Serial)
 	}
 	return f.adopt(in)
+}
+
+// outcome is what has become of an incremental transfer.
+func (in *inbound) outcome(err error) outcome {
+	switch {
+	case err != nil:
+		return ixfrFailed
+	case in.current():
+		return ixfrTakenSOA
+	case in.changes != nil:
+		return ixfrTaken
+	}
+	return ixfrTakenWhole
 }
 
 // adopt puts what has come in place. What cannot be served leaves the content as it was.

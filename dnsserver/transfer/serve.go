@@ -35,12 +35,13 @@ type exchange struct {
 	plain   []byte       // the packet without its signature
 	message *dns.Msg     // the same, read
 	tx      *transaction // nil: the request was not signed
+	counts  *counts
 }
 
 // Serve answers a request. With Datagram it does not block; else it returns when the stream is written, ctx is done or
 // Write fails, whose error it returns.
 func (s *Service) Serve(ctx context.Context, req Request) error {
-	x := &exchange{Request: req, plain: req.Packet, message: new(dns.Msg)}
+	x := &exchange{Request: req, plain: req.Packet, message: new(dns.Msg), counts: &s.counts}
 	signed, err := readSignature(req.Packet)
 	if err != nil {
 		return x.refuse(dns.RcodeFormatError)
@@ -99,7 +100,21 @@ func (x *exchange) refuse(rcode int) error {
 	if err != nil {
 		return nil
 	}
+	x.noteRefusal(rcode)
 	return x.Write(x.tx.sign(out))
+}
+
+func (x *exchange) noteRefusal(rcode int) {
+	switch {
+	case x.message.Opcode == dns.OpcodeNotify && rcode == dns.RcodeSuccess:
+		x.counts.note(notifyTaken)
+	case x.message.Opcode == dns.OpcodeNotify:
+		x.counts.note(notifyRefused)
+	case x.asksTransfer() && x.message.Question[0].Qtype == dns.TypeIXFR:
+		x.counts.note(ixfrRefused)
+	case x.asksTransfer():
+		x.counts.note(axfrRefused)
+	}
 }
 
 func (x *exchange) reply(rcode int) *dns.Msg {

@@ -42,6 +42,7 @@ type Service struct {
 	work    sync.WaitGroup
 
 	refusals refusals
+	counts   counts
 }
 
 // refusals are logged once a second at most: whoever is refused must not fill the log.
