@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -155,6 +156,11 @@ func signers(published []*key, role sites.KeyRole, now time.Time) (active []*key
 		return []*key{begun}
 	}
 	return active
+}
+
+// publishes reports whether a key is among the DNSKEY records.
+func (r *keyring) publishes(k *key) bool {
+	return r != nil && len(r.sets) > 0 && slices.ContainsFunc(r.sets[0].Records, func(rec Record) bool { return bytes.Equal(rec.Head, k.data) })
 }
 
 // publish makes the apex's sets, and says which key the parent is to have (RFC 7344, RFC 8078).

@@ -9,7 +9,17 @@ import (
 	"berth/sites"
 )
 
-// Renew signs again what is due, and follows the times that are planned for the zone's keys.
+// renewalStep is how many names are signed in one go: whoever changes something waits for it.
+const renewalStep = 50
+
+// behind is names that are still signed by keys of before. Their turn comes with each renewal.
+type behind struct {
+	names []string // their keys in the tree
+	by    []*key
+}
+
+// Renew signs again what is due, a step of it, and follows the times that are planned for the zone's keys. RenewAt says at once when
+// there is more.
 func (z *Zone) Renew(revision int64) {
 	z.writing.Lock()
 	defer z.writing.Unlock()
@@ -18,7 +28,7 @@ func (z *Zone) Renew(revision int64) {
 		return
 	}
 	u.follow()
-	for _, key := range u.tree.root.dueBy(uint32(u.signer.now.Unix()), nil) {
+	for _, key := range u.tree.root.dueBy(uint32(u.signer.now.Unix()), renewalStep, nil) {
 		u.touched[key] = true
 	}
 	u.commit(revision, false)
@@ -56,8 +66,9 @@ func (z *Zone) readKey(plan sites.ZoneKey) (*key, error) {
 	return newKey(plan)
 }
 
-// follow has the zone signed with the keys whose time it is. When others sign than before, everything is signed anew. The
-// signatures of before stay valid where they are held: their key is planned to be published for as long.
+// follow has the zone signed with the keys whose time it is. When another key signs than before, everything is signed anew: a step now
+// and the rest later, if the keys that others may hold still prove what they have signed, and else at once. The signatures of before
+// stay valid where they are held: their key is planned to be published for as long.
 func (u *update) follow() {
 	z := u.zone
 	was := z.ring
@@ -72,12 +83,44 @@ func (u *update) follow() {
 		z.log.Error("the zone is not signed: none of its keys can sign", "zone", z.Name())
 	}
 	u.change(z.apex, func(*entry) {})
-	if !slices.EqualFunc(was.zoneSigners(), z.ring.zoneSigners(), sameKey) {
+	if before := was.zoneSigners(); !slices.EqualFunc(before, z.ring.zoneSigners(), sameKey) {
 		u.anew = true
-		u.touchAll()
+		u.fallBehind(before)
 	}
+	u.catchUp()
 	if !slices.EqualFunc(was.keySigners(), z.ring.keySigners(), sameKey) {
 		u.anew = true
+	}
+}
+
+// fallBehind notes that all names are signed by keys of before; none of them is, if the zone was not signed.
+func (u *update) fallBehind(by []*key) {
+	b := &u.zone.behind
+	b.names = nil
+	for e := range u.tree.root.all() {
+		b.names = append(b.names, e.name.key)
+	}
+	if b.by = append(b.by, by...); len(by) == 0 {
+		u.touchAll()
+		*b = behind{}
+	}
+}
+
+// catchUp signs a step of the names that are behind; all of them, if what they are signed by is not published any more.
+func (u *update) catchUp() {
+	b := &u.zone.behind
+	if len(b.names) == 0 {
+		return
+	}
+	step := min(renewalStep, len(b.names))
+	if slices.ContainsFunc(b.by, func(k *key) bool { return !u.signer.ring.publishes(k) }) {
+		step = len(b.names)
+	}
+	for _, key := range b.names[:step] {
+		u.touched[key] = true
+	}
+	if b.names = b.names[step:]; len(b.names) == 0 {
+		*b = behind{}
 	}
 }
 

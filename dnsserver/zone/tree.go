@@ -194,16 +194,16 @@ func (n *node) below(key string) (entries []*entry) {
 	return entries
 }
 
-// dueBy appends the keys of the entries that are due at a time.
-func (n *node) dueBy(now uint32, keys []string) []string {
-	if n.due == 0 || n.due > now {
+// dueBy appends the keys of the entries that are due at a time, up to a number of keys.
+func (n *node) dueBy(now uint32, most int, keys []string) []string {
+	if n.due == 0 || n.due > now || len(keys) >= most {
 		return keys
 	}
 	if due := n.entry.due(); due != 0 && due <= now {
 		keys = append(keys, n.entry.name.key)
 	}
 	for _, child := range n.children {
-		keys = child.dueBy(now, keys)
+		keys = child.dueBy(now, most, keys)
 	}
 	return keys
 }

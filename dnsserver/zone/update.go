@@ -27,6 +27,7 @@ func (z *Zone) begin() *update {
 	return &update{
 		zone: z, base: base, tree: newEdit(base.root, base.index.clone()), names: base.names, touched: make(map[string]bool),
 		signer: signer{apex: z.apex, ring: z.ring, now: z.now()},
+		anew:   len(z.behind.names) > 0, // keys of before and of now could have the same tag
 	}
 }
 
@@ -191,6 +192,9 @@ func (u *update) sealAll(jobs []sealing) {
 func (u *update) renewAt() (at time.Time) {
 	if u.signer.ring == nil {
 		return at
+	}
+	if len(u.zone.behind.names) > 0 {
+		return u.signer.now
 	}
 	at = u.signer.ring.next
 	if due := u.tree.root.due; due != 0 {

@@ -28,6 +28,7 @@ type Zone struct {
 	signed  bool
 	keys    []*key   // as planned
 	ring    *keyring // what the plan says for the time of the last look; nil for an unsigned zone
+	behind  behind
 }
 
 // setKey names a set of Records: key of its owner and type.
