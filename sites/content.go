@@ -34,7 +34,7 @@ func openContent(dataDir string) (content, error) {
 	if err != nil {
 		return content{}, fmt.Errorf("data directory: %w", err)
 	}
-	c := content{releases: filepath.Join(dir, "releases"), uploads: filepath.Join(dir, "uploads"), trash: filepath.Join(dir, "trash")}
+	c := content{releases: filepath.Join(dir, releasesDir), uploads: filepath.Join(dir, "uploads"), trash: filepath.Join(dir, "trash")}
 	for _, d := range []string{c.releases, c.uploads, c.trash} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return content{}, fmt.Errorf("make content directory: %w", err)
@@ -43,14 +43,22 @@ func openContent(dataDir string) (content, error) {
 	return c, nil
 }
 
+// releasesDir is where releases are, in the data directory.
+const releasesDir = "releases"
+
+// ReleaseDir is the directory of a release, relative to the data directory.
+func ReleaseDir(site SiteID, number int) string {
+	return filepath.Join(releasesDir, siteDirName(site), strconv.Itoa(number))
+}
+
+func siteDirName(site SiteID) string { return strconv.FormatInt(int64(site), 10) }
+
 // dir is the directory of a release.
 func (c content) dir(site SiteID, number int) string {
 	return filepath.Join(c.siteDir(site), strconv.Itoa(number))
 }
 
-func (c content) siteDir(site SiteID) string {
-	return filepath.Join(c.releases, strconv.FormatInt(int64(site), 10))
-}
+func (c content) siteDir(site SiteID) string { return filepath.Join(c.releases, siteDirName(site)) }
 
 // receive copies at most limit bytes of body to a new file and returns its path.
 func (c content) receive(ctx context.Context, body io.Reader, limit int64) (path string, err error) {

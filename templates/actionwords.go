@@ -72,7 +72,8 @@ var phrases = map[string]string{
 	"tsig.add":    "added a TSIG key",
 	"tsig.delete": "removed a TSIG key",
 
-	"berth.start": "started",
+	"berth.start":   "started",
+	"berth.restore": "restored a backup",
 
 	"setting.set": "kept a setting",
 }

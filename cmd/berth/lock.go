@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lockName is a file in the data directory.
+const lockName = "lock"
+
 // lockDataDir keeps a second service out of the data directory, whose boot would sweep away what the first is at work on.
 // The kernel frees the lock with the process.
 func lockDataDir(dir string) (unlock func(), err error) {
@@ -29,4 +32,4 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-func lockPath(dir string) string { return filepath.Join(dir, "lock") }
+func lockPath(dir string) string { return filepath.Join(dir, lockName) }

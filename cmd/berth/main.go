@@ -54,6 +54,8 @@ type commands struct {
 	Token   tokenCommand   `cmd:"" help:"Manage API tokens."`
 	Ready   readyCommand   `cmd:"" help:"Ask the service on this machine whether it is ready, for health checks."`
 	Why     whyCommand     `cmd:"" help:"Say what does not work on this server, or of one site or host, why, and what would mend it. Exit status 0: nothing; 1: faults were found; 2: berth could not be asked."`
+	Backup  backupCommand  `cmd:"" help:"Write everything that berth keeps to one file, beside the running service."`
+	Restore restoreCommand `cmd:"" help:"Put what backup wrote into an empty data directory."`
 	Static  staticCommand  `cmd:"" help:"Serve a directory's files; this runs inside the container of a static site."`
 	Isolate isolateCommand `cmd:"" hidden:"" help:"Cut the instances' bridges off; berth runs this in a container of its own."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"berth/panel/auth"
 	"berth/sites"
+	"berth/sites/backup"
 	"berth/sites/sqlite"
 )
 
@@ -33,7 +33,7 @@ type local struct {
 
 // with runs fn with a Service that has the store alone: no servers, no runtime.
 func (l local) with(ctx context.Context, c console, fn func(*sites.Service) error) (err error) {
-	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := quietLog(c)
 	store, err := sqlite.Open(ctx, databasePath(l.DataDir), log)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (l local) with(ctx context.Context, c console, fn func(*sites.Service) erro
 	return fn(service)
 }
 
-func databasePath(dataDir string) string { return filepath.Join(dataDir, "berth.db") }
+func databasePath(dataDir string) string { return filepath.Join(dataDir, backup.Database) }
 
 type userAddCommand struct {
 	local

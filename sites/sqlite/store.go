@@ -144,6 +144,14 @@ func (s *Store) NextRevision(ctx context.Context) (int64, error) {
 	return nextRevision(ctx, reader{s.writer})
 }
 
+// SkipRevisions leaves out the next n revisions: after a restore, those that the lost changes had.
+func (s *Store) SkipRevisions(ctx context.Context, n int64) error {
+	if _, err := s.writer.ExecContext(ctx, `UPDATE revision SET revision = revision + ?`, n); err != nil {
+		return fmt.Errorf("skip revisions: %w", classify(err))
+	}
+	return nil
+}
+
 func nextRevision(ctx context.Context, r reader) (int64, error) {
 	revision, err := one(ctx, r, scanValue[int64], `UPDATE revision SET revision = revision + 1 RETURNING revision`)
 	if err != nil {
