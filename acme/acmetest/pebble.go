@@ -250,7 +250,6 @@ func (p *Pebble) config(t testing.TB, dir string, o Options) []byte {
 		"httpPort":                       cmp.Or(o.HTTPPort, 1), // nothing listens there
 		"tlsPort":                        cmp.Or(o.TLSPort, 1),
 		"keyAlgorithm":                   algorithm,
-		"retryAfter":                     map[string]int{"authz": 1, "order": 1},
 		"profiles":                       profiles,
 		"ocspResponderURL":               o.OCSP,
 	}})
