@@ -8,6 +8,7 @@ import (
 )
 
 func TestRecreatedSiteIsBudgeted(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)

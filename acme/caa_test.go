@@ -39,6 +39,7 @@ func (r *restrictions) all() [][]string {
 
 // The CAA records name the CA and this installation's account there, for names and wildcards, and are said after a restart that does not reach the CA.
 func TestCAANamesTheAccount(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone}
@@ -135,6 +136,7 @@ func TestCAThatLimitsRegistrationsIsLeftAlone(t *testing.T) {
 }
 
 func TestCAThatLimitsTheLookAtItsNamesIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	front := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1}).NewFront(t)
 	cfg := Config{Dir: t.TempDir(), CA: at(front), Challenges: zone, PerSite: true}

@@ -36,6 +36,7 @@ func signingRequest(t *testing.T, name string) *x509.CertificateRequest {
 // Not every CA offers TLS-ALPN-01. An attempt that has nothing else left must not pass for an outage, or one domain that
 // fails over and over would keep all others from the CA.
 func TestCAThatOffersNoWayInCommonIsNotInTrouble(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	solvers := func(string, int) map[string]acmez.Solver {

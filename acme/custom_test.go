@@ -126,6 +126,7 @@ func TestCustomDomainIsProvenByOurListeners(t *testing.T) {
 }
 
 func TestCustomDomainInAZoneOfOursIsProvenByDNS(t *testing.T) {
+	t.Parallel()
 	zone, front := newZoneServer(t), newDoors(t, "http", "tls")
 	zone.kept = []string{"custom.example"}
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, HTTPPort: front.httpPort, TLSPort: front.tlsPort})
@@ -139,6 +140,7 @@ func TestCustomDomainInAZoneOfOursIsProvenByDNS(t *testing.T) {
 }
 
 func TestUnprovenCustomDomainIsExplained(t *testing.T) {
+	t.Parallel()
 	zone, front := newZoneServer(t), newDoors(t, "http", "tls")
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, HTTPPort: front.httpPort, TLSPort: front.tlsPort})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})
@@ -189,6 +191,7 @@ func TestLapsedDomainIsServedButNotOrdered(t *testing.T) {
 }
 
 func TestPanelOutsideTheZone(t *testing.T) {
+	t.Parallel()
 	zone, front := newZoneServer(t), newDoors(t, "tls")
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, HTTPPort: front.httpPort, TLSPort: front.tlsPort})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PanelHost: "panel.elsewhere.example"})

@@ -63,6 +63,7 @@ func TestSecondCATakesOver(t *testing.T) {
 }
 
 func TestSecondCAIsNotAskedForAHiccup(t *testing.T) {
+	t.Parallel()
 	first, _, _, cfg := twoCAs(t, acmetest.Options{NonceReject: -1})
 	m := run(t, cfg)
 	m.Apply(full())
@@ -109,6 +110,7 @@ func TestRenewalStaysWithTheCAThatIssued(t *testing.T) {
 }
 
 func TestDeletedSiteIsRevokedAtTheCAThatIssued(t *testing.T) {
+	t.Parallel()
 	first, second, _, cfg := twoCAs(t, acmetest.Options{NonceReject: -1})
 	limitName(first, "a."+testZone, limitExactSet)
 	m := run(t, cfg)
@@ -121,6 +123,7 @@ func TestDeletedSiteIsRevokedAtTheCAThatIssued(t *testing.T) {
 }
 
 func TestCAANamesBothCAs(t *testing.T) {
+	t.Parallel()
 	first, second, _, cfg := twoCAs(t, acmetest.Options{})
 	var said restrictions
 	cfg.Restrict = said.add
@@ -139,6 +142,7 @@ func TestCAANamesBothCAs(t *testing.T) {
 }
 
 func TestExternalAccountAndProfile(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	key := "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	ca := acmetest.Start(t, acmetest.Options{

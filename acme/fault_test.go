@@ -89,6 +89,7 @@ func failed(m *runner) []sites.Certificate {
 }
 
 func TestRecoversWhenCAIsBack(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)
@@ -110,6 +111,7 @@ func TestRecoversWhenCAIsBack(t *testing.T) {
 }
 
 func TestUndelegatedZoneIsExplained(t *testing.T) {
+	t.Parallel()
 	zone, elsewhere := newZoneServer(t), newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: elsewhere.addr})
 	m := run(t, Config{CA: at(ca), Challenges: zone})
@@ -123,6 +125,7 @@ func TestUndelegatedZoneIsExplained(t *testing.T) {
 }
 
 func TestUntrustedCAIsExplained(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	m := run(t, Config{CA: CA{Directory: ca.DirectoryURL()}, Challenges: zone})
@@ -133,6 +136,7 @@ func TestUntrustedCAIsExplained(t *testing.T) {
 }
 
 func TestUnwritableStorageOrdersNothing(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)

@@ -74,6 +74,7 @@ func TestCertificateOfAFormerCAServesUntilThereIsAnother(t *testing.T) {
 }
 
 func TestCertificateOfAFormerCAIsNotRevoked(t *testing.T) {
+	t.Parallel()
 	before, _, old, cfg := successor(t, site("hello"), site("gone"))
 	m := run(t, cfg)
 	m.Apply(full(site("hello")))
@@ -92,6 +93,7 @@ func TestCertificateOfAFormerCAIsNotRevoked(t *testing.T) {
 
 // Sites that have to wait for the new CA's limits are served by its wildcard before their own certificate of the former one.
 func TestWildcardOfTheNewCAGoesFirst(t *testing.T) {
+	t.Parallel()
 	_, front, old, cfg := successor(t, site("hello"))
 	limitName(front, "hello."+testZone, limitExactSet)
 	m := run(t, cfg)
@@ -117,6 +119,7 @@ func TestWildcardOfTheNewCAGoesFirst(t *testing.T) {
 
 // Who changes to another CA and back has what the first one has issued still, as far as the other has not replaced it.
 func TestBackAtTheFormerCA(t *testing.T) {
+	t.Parallel()
 	before, front, old, cfg := successor(t, site("hello"))
 	limitName(front, "hello."+testZone, limitExactSet)
 	m := run(t, cfg)
@@ -138,6 +141,7 @@ func TestBackAtTheFormerCA(t *testing.T) {
 }
 
 func TestFromTheInternalCAAndBack(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	internal := Config{Dir: t.TempDir(), CA: CA{Directory: "internal"}, PerSite: true}
@@ -167,6 +171,7 @@ func TestFromTheInternalCAAndBack(t *testing.T) {
 
 // The internal CA cannot issue for custom domains, so what another one has issued for them serves until its end.
 func TestCustomDomainKeepsWhatTheInternalCACannotReplace(t *testing.T) {
+	t.Parallel()
 	zone, doors := newZoneServer(t), newDoors(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1, HTTPPort: doors.httpPort, TLSPort: doors.tlsPort})
 	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone}

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"flag"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +24,15 @@ const (
 	testZone = "zone.test"
 	wait     = 30 * time.Second // for what takes a second where nothing else runs
 )
+
+// TestMain runs more tests at once than there are processors: they wait most of their time, for a CA or for the end of a lifetime.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // zoneServer stands in for dnsserver: it answers TXT queries with the challenges that are set. All names lead here.
 type zoneServer struct {

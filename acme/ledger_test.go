@@ -111,6 +111,7 @@ func TestLedgerIsBounded(t *testing.T) {
 }
 
 func TestBudgetsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)

@@ -117,6 +117,7 @@ func TestLimitOfTheDomainConcernsOrdersOnly(t *testing.T) {
 }
 
 func TestRetryAfterIsKept(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)

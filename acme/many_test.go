@@ -9,6 +9,7 @@ import (
 )
 
 func TestManyNamesAtOnceThoughNoncesAreRejected(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: 20})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})

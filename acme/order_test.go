@@ -10,6 +10,7 @@ import (
 )
 
 func TestOrdersForZoneAndSites(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	dir := filepath.Join(t.TempDir(), "acme")
@@ -93,6 +94,7 @@ func checkPermissions(t *testing.T, dir string) {
 }
 
 func TestWildcardModeOrdersNonePerSite(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)
@@ -111,6 +113,7 @@ func TestWildcardModeOrdersNonePerSite(t *testing.T) {
 }
 
 func TestWildcardServesWhileOrderIsPending(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)
@@ -135,6 +138,7 @@ func TestWildcardServesWhileOrderIsPending(t *testing.T) {
 }
 
 func TestUnknownNamesOrderNothing(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)
@@ -159,6 +163,7 @@ func TestUnknownNamesOrderNothing(t *testing.T) {
 }
 
 func TestRestartUsesWhatIsStored(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)

@@ -23,6 +23,7 @@ func (r *runner) idle(t *testing.T, hosts ...string) {
 }
 
 func TestRenewNow(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)
@@ -60,6 +61,7 @@ func TestRenewNow(t *testing.T) {
 }
 
 func TestRenewNowSkipsOurOwnPauses(t *testing.T) {
+	t.Parallel()
 	zone, front := newZoneServer(t), newDoors(t, "http", "tls")
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, HTTPPort: front.httpPort, TLSPort: front.tlsPort})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})
@@ -76,6 +78,7 @@ func TestRenewNowSkipsOurOwnPauses(t *testing.T) {
 }
 
 func TestRenewNowKeepsToWhatTheCAWants(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)
@@ -94,6 +97,7 @@ func TestRenewNowKeepsToWhatTheCAWants(t *testing.T) {
 
 // Whoever demands a certificate over and over for a domain that cannot be proven would use up what the CA gives to all.
 func TestDemandsInVainArePaced(t *testing.T) {
+	t.Parallel()
 	zone, doors := newZoneServer(t), newDoors(t, "http", "tls")
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1, HTTPPort: doors.httpPort, TLSPort: doors.tlsPort})
 	m := run(t, Config{CA: at(ca), Challenges: zone})

@@ -112,6 +112,7 @@ func TestRenewalTimes(t *testing.T) {
 }
 
 func TestAdviceIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone}

@@ -24,6 +24,7 @@ func storedFor(t *testing.T, dir, host string) bool {
 }
 
 func TestDeletedSiteIsRevoked(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	dir := t.TempDir()
@@ -57,6 +58,7 @@ func TestDeletedSiteIsRevoked(t *testing.T) {
 }
 
 func TestDeleteAndCreateInOrder(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})
@@ -78,6 +80,7 @@ func TestDeleteAndCreateInOrder(t *testing.T) {
 }
 
 func TestDeleteWhileOrderIsUnderWay(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)
@@ -114,6 +117,7 @@ func TestDeleteWhileOrderIsUnderWay(t *testing.T) {
 }
 
 func TestRevokedAfterRestart(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	front := ca.NewFront(t)
@@ -148,6 +152,7 @@ func TestRevokedAfterRestart(t *testing.T) {
 }
 
 func TestWildcardModeKeepsButDoesNotServeStored(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	dir := t.TempDir()
@@ -175,6 +180,7 @@ func TestWildcardModeKeepsButDoesNotServeStored(t *testing.T) {
 }
 
 func TestIncompleteStorageIsMended(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	dir := t.TempDir()

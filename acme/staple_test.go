@@ -53,6 +53,7 @@ func (r *runner) stapledSoon(t *testing.T, names ...string) {
 }
 
 func TestHandshakesCarryAStaple(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	_, ca := newResponder(t, time.Hour, acmetest.Options{DNS: zone.addr})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})
@@ -72,6 +73,7 @@ func TestHandshakesCarryAStaple(t *testing.T) {
 }
 
 func TestCertificateWithoutResponderAsksNobody(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr})
 	m := run(t, Config{CA: at(ca), Challenges: zone})
@@ -84,6 +86,7 @@ func TestCertificateWithoutResponderAsksNobody(t *testing.T) {
 }
 
 func TestCertificatesDoNotWaitForTheirStaples(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	r, ca := newResponder(t, time.Hour, acmetest.Options{DNS: zone.addr})
 	r.fail(func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() })
@@ -124,7 +127,7 @@ func TestStapleIsRefreshedAtHalfOfItsTime(t *testing.T) {
 func TestLastStapleServesWhileTheResponderIsDown(t *testing.T) {
 	t.Parallel()
 	zone := newZoneServer(t)
-	r, ca := newResponder(t, 40*time.Second, acmetest.Options{DNS: zone.addr})
+	r, ca := newResponder(t, 20*time.Second, acmetest.Options{DNS: zone.addr})
 	cfg := Config{Dir: t.TempDir(), CA: at(ca), Challenges: zone}
 	first := run(t, cfg)
 	first.zoneValid(t)
@@ -148,6 +151,7 @@ func TestLastStapleServesWhileTheResponderIsDown(t *testing.T) {
 }
 
 func TestRevokedCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	r, ca := newResponder(t, 8*time.Second, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	m := run(t, Config{CA: at(ca), Challenges: zone, PerSite: true})
@@ -167,6 +171,7 @@ func TestRevokedCertificateIsReplaced(t *testing.T) {
 
 // A CA that revokes whatever it issues must not get orders without end.
 func TestReplacementsAreBudgeted(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	r, ca := newResponder(t, time.Hour, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)

@@ -10,6 +10,7 @@ import (
 
 // Orders are made several at a time, so those under way must count, or the limit would be passed by as many.
 func TestOrdersUnderWayCount(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)
@@ -37,6 +38,7 @@ func TestOrdersUnderWayCount(t *testing.T) {
 }
 
 func TestOrderThatFailsMakesRoom(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)

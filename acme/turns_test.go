@@ -69,6 +69,7 @@ func (r *runner) validOf(names ...string) int {
 }
 
 func TestOneAccountDoesNotUseUpTheWeek(t *testing.T) {
+	t.Parallel()
 	zone := newZoneServer(t)
 	ca := acmetest.Start(t, acmetest.Options{DNS: zone.addr, NonceReject: -1})
 	front := ca.NewFront(t)
