@@ -35,3 +35,26 @@ func TestTheAuditLogIsPruned(t *testing.T) {
 		t.Errorf("of the site is left %+v, %v", events, err)
 	}
 }
+
+// TestAClockThatLeapsDoesNotEmptyTheAuditLog starts a berth two years later, and lets it run for long.
+func TestAClockThatLeapsDoesNotEmptyTheAuditLog(t *testing.T) {
+	timeline(t, nil, func(t *testing.T, b *berth) {
+		b.create("hello")
+		if _, err := b.StopSite(t.Context(), b.ann, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		b.stop()
+		time.Sleep(730 * day)
+		b = bootWith(t, b.dir, b.runtime, zone, func(c *sites.Config) { c.Heal = 10_000 * day })
+		defer b.stop()
+		pass(0)
+		kept := func() bool { return slices.Contains(b.actions("hello"), "site.stop") }
+		if !kept() {
+			t.Error("the log has lost what may be of yesterday")
+		}
+		pass(410 * day)
+		if kept() {
+			t.Error("the log is not pruned any more")
+		}
+	})
+}

@@ -19,6 +19,8 @@ type Store interface {
 	// the last "site.create" of each site that is there: what has happened to the site begins with it. It returns the last
 	// event that it has looked at, 0 where those after it are not old enough. It makes neither revision nor event.
 	PruneEvents(ctx context.Context, before time.Time, after int64, limit int) (last int64, err error)
+	// PruneClock returns now, or what the last call has returned and a step where that is earlier. The first call returns now.
+	PruneClock(ctx context.Context, now time.Time, step time.Duration) (time.Time, error)
 }
 
 // Reader reads. What does not exist is ErrNotFound.

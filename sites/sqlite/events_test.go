@@ -110,3 +110,18 @@ func TestPruningStopsAtWhatIsYoung(t *testing.T) {
 		t.Errorf("left are %+v, want %+v, %v", left, young, err)
 	}
 }
+
+// TestAClockIsBelievedStepByStep has it run, leap ahead and go back.
+func TestAClockIsBelievedStepByStep(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "berth.db"))
+	const day = 24 * time.Hour
+	start := time.UnixMilli(1_800_000_000_000)
+	for _, tc := range []struct{ says, believed time.Duration }{
+		{0, 0}, {day, day}, {400 * day, 3 * day}, {401 * day, 5 * day}, {6 * day, 6 * day}, {2 * day, 2 * day}, {3 * day, 3 * day},
+	} {
+		at, err := s.PruneClock(t.Context(), start.Add(tc.says), 2*day)
+		if err != nil || !at.Equal(start.Add(tc.believed)) {
+			t.Errorf("at %s it is %s, %v; want %s", tc.says, at.Sub(start), err, tc.believed)
+		}
+	}
+}
