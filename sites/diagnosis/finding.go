@@ -95,8 +95,9 @@ func (l *findings) ok(topic Topic, format string, args ...any) {
 	*l = append(*l, Finding{Topic: topic, Level: OK, Sentence: fmt.Sprintf(format, args...)})
 }
 
+// add takes a sentence whose last part may be empty.
 func (l *findings) add(level Level, topic Topic, sentence, remedy string) {
-	*l = append(*l, Finding{Topic: topic, Level: level, Sentence: sentence, Remedy: remedy})
+	*l = append(*l, Finding{Topic: topic, Level: level, Sentence: strings.TrimSpace(sentence), Remedy: remedy})
 }
 
 // quote adds what another part has said. Its first sentence is what is so, and those after it what would make it right; where there are none

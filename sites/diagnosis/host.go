@@ -44,9 +44,11 @@ func (s Site) host(l *findings, h Host) {
 func (s Site) ownName(l *findings, h Host) {
 	switch strange := strangers(h.Answer.Addresses, s.Addresses); {
 	case len(h.Answer.Addresses) == 0:
-		l.add(Fault, TopicName, h.Name+" has no address in berth's DNS.", s.tellAdmin("Look at the records that were entered for it (DNS records on the site's page); if there are none, restart berth."))
+		l.add(Fault, TopicName, h.Name+" has no address, so nobody finds it.", s.tellAdmin("Look at the records that were entered for it (DNS records on the site's page); if there are none, restart berth."))
 	case len(strange) > 0:
 		l.add(Fault, TopicName, fmt.Sprintf("berth's DNS answers %s for %s, which is not this server.", addresses(strange), h.Name), "Remove the records that say so, under DNS records on the site's page.")
+	case s.Owner:
+		l.ok(TopicName, "%s leads to this server.", h.Name)
 	default:
 		l.ok(TopicName, "berth's DNS answers %s for %s.", addresses(h.Answer.Addresses), h.Name)
 	}
@@ -58,7 +60,7 @@ func (s Site) delegation(l *findings) {
 	d := s.Zone.Delegation
 	level := delegationLevel(d.State)
 	switch {
-	case level == OK && d.State != "":
+	case level == OK && d.State != "" && !s.Owner:
 		l.ok(TopicZone, "%s", d.Sentence(s.Zone.Name))
 	case s.Owner && level == Fault:
 		l.add(Fault, TopicZone, s.Zone.Name+", which all addresses here belong to, cannot be found from everywhere.", "Tell an admin. It has nothing to do with your site.")
@@ -136,10 +138,12 @@ func recordLines(list []sites.DomainRecord) []string {
 func (s Site) route(l *findings, h Host) {
 	switch to := s.Status.Options.Canonical; {
 	case h.Route.Site != s.Status.Name:
-		l.add(Fault, TopicRoute, fmt.Sprintf("The HTTPS server does not lead %s to the site, so visitors see a page that says that there is no site.", h.Name),
+		l.add(Fault, TopicRoute, fmt.Sprintf("Visitors of %s are not led to the site: they see a page that says that there is none.", h.Name),
 			s.tellAdmin("It is led there again within ten minutes. If that does not help, restart berth."))
 	case to != "" && to != h.Name && len(lostOption(s.Warnings, "canonical")) == 0:
 		l.ok(TopicRoute, "Requests for %s are redirected to %s.", h.Name, to)
+	case s.Owner:
+		l.ok(TopicRoute, "Visitors of %s come to your site.", h.Name)
 	default:
 		l.ok(TopicRoute, "Requests for %s go to the site %s.", h.Name, s.Status.Name)
 	}
@@ -185,7 +189,7 @@ func served(now time.Time, c sites.Certificate) string {
 	switch c.Authority {
 	case "":
 	case sites.InternalAuthority:
-		text += " from berth's internal CA, which browsers trust once they are told to"
+		text += " from berth's internal CA (browsers trust it once they are told to)"
 	default:
 		text += " from " + c.Authority
 	}

@@ -69,7 +69,7 @@ func (s Server) servers(l *findings) {
 			at = " at " + and(p.Addresses)
 		}
 		if p.Trouble != "" {
-			l.quote(Fault, TopicServers, p.Name+": "+lowerFirst(p.Trouble), "Look at the log of berth.")
+			l.quote(Fault, TopicServers, p.Name+": "+p.Trouble, "Look at the log of berth.")
 			continue
 		}
 		l.ok(TopicServers, "%s is up%s.", p.Name, at)
@@ -116,18 +116,22 @@ func (s Server) delegation(l *findings, z Zone) {
 		if f.Harmless() || d.State == sites.DelegationPartly || d.State == sites.DelegationUnknown {
 			level = Warning
 		}
-		l.quote(level, TopicZone, f.Sentence, "The zone's page in the panel has the lines to enter, and looks again.")
+		remedy := "The zone's page in the panel has the lines to enter, and looks again."
+		if d.State == sites.DelegationUnknown {
+			remedy = "See that the resolver answers (--resolver), then look again."
+		}
+		l.quote(level, TopicZone, f.Sentence, remedy)
 	}
 }
 
 func (s Server) secondary(l *findings, z Zone, sec sites.SecondaryStatus) {
 	switch {
 	case sec.RefreshedAt.IsZero():
-		l.quote(Fault, TopicSecondaries, fmt.Sprintf("%s has not been transferred from its primary yet. %s", z.Name, sec.Err), "See that the primary allows the transfer.")
+		l.add(Fault, TopicSecondaries, fmt.Sprintf("%s has not been transferred from its primary yet. %s", z.Name, sec.Err), "See that the primary allows the transfer.")
 	case !s.Now.Before(sec.ExpiresAt):
-		l.quote(Fault, TopicSecondaries, fmt.Sprintf("%s has expired, so berth answers SERVFAIL for it. %s", z.Name, sec.Err), "See that the primary answers.")
+		l.add(Fault, TopicSecondaries, fmt.Sprintf("%s has expired, so berth answers SERVFAIL for it. %s", z.Name, sec.Err), "See that the primary answers.")
 	case sec.Err != "":
-		l.quote(Warning, TopicSecondaries, fmt.Sprintf("The last transfer of %s failed; it is answered until %s. %s", z.Name, moment(s.Now, sec.ExpiresAt), sec.Err), "See that the primary answers.")
+		l.add(Warning, TopicSecondaries, fmt.Sprintf("The last transfer of %s failed; it is answered until %s. %s", z.Name, moment(s.Now, sec.ExpiresAt), sec.Err), "See that the primary answers.")
 	default:
 		l.ok(TopicSecondaries, "%s is as its primary has it, since %s.", z.Name, moment(s.Now, sec.RefreshedAt))
 	}
@@ -140,7 +144,7 @@ func (s Server) peer(l *findings, z Zone, p sites.PeerStatus) {
 	case p.Served == serial:
 		l.ok(TopicSecondaries, "The secondary %s has the newest %s.", who, z.Name)
 	case p.Err != "":
-		l.quote(Warning, TopicSecondaries, fmt.Sprintf("The secondary %s is behind with %s: %s", who, z.Name, p.Err), "See that it runs, and that its configuration names this server as primary, with the same key.")
+		l.add(Warning, TopicSecondaries, fmt.Sprintf("The secondary %s is behind with %s: %s", who, z.Name, p.Err), "See that it runs, and that its configuration names this server as primary, with the same key.")
 	case p.Served == 0:
 		l.add(Warning, TopicSecondaries, fmt.Sprintf("The secondary %s has not fetched %s since berth started.", who, z.Name), "See that it runs, and that its configuration names this server as primary, with the same key.")
 	default:

@@ -53,7 +53,7 @@ func (s Site) state(l *findings) {
 	case sites.StateEmpty:
 		l.add(Warning, TopicSite, "Nothing has been uploaded that could be shown. Visitors see a page that says so.", "Upload a zip on the site's page.")
 	case sites.StateFailed:
-		l.quote(Fault, TopicSite, "The site should run, and does not: "+lowerFirst(st.Reason), s.retry())
+		l.add(Fault, TopicSite, "The site should run, and does not: "+lowerFirst(st.Reason), s.retry())
 	case sites.StateStarting:
 		l.add(Warning, TopicSite, "The site is being started. Visitors are asked to wait a moment.", "Wait. If it takes more than a minute, look at what it writes: Logs, on the site's page.")
 	case sites.StateSleeping:
@@ -87,7 +87,7 @@ func (s Site) retry() string {
 func (s Site) settings(l *findings) {
 	const meant = "If that is not meant, change it in the site's Settings."
 	if n := len(s.Status.Options.Allow); n > 0 {
-		l.add(Warning, TopicSite, fmt.Sprintf("Only visitors from %s are let in. All others get 403.", plural(n, "network")), meant)
+		l.add(Warning, TopicSite, fmt.Sprintf("Only visitors from %s are let in. All others are turned away.", plural(n, "network")), meant)
 	}
 	if s.Status.Options.Login.Required() {
 		l.add(Warning, TopicSite, fmt.Sprintf("Visitors are asked for the user %s and a password.", s.Status.Options.Login.User), meant)
@@ -174,7 +174,7 @@ func (s Site) runtime(l *findings) {
 
 // runtime tells of an engine that does not answer.
 func runtime(l *findings, level Level, topic Topic, info sites.RuntimeInfo) {
-	l.quote(level, topic, info.Err, "Start the engine (systemctl start docker). berth takes it up again by itself.")
+	l.add(level, topic, info.Err, "Start the engine (systemctl start docker). berth takes it up again by itself.")
 }
 
 // content judges the releases.
