@@ -38,11 +38,10 @@ func (p *Panel) allSitesLive(c echo.Context, who visitor) error {
 }
 
 func (p *Panel) statusLive(c echo.Context, who visitor) error {
-	state, err := p.installation(c.Request().Context(), who.actor)
+	view, err := p.statusView(c.Request().Context(), who.actor)
 	if err != nil {
 		return err
 	}
-	view := p.statusView(state)
 	view.Shell = p.frame(c, "Status", templates.SectionStatus)
 	return p.render(c, http.StatusOK, templates.StatusLive(view))
 }

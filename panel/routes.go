@@ -53,6 +53,7 @@ func (p *Panel) ownerRoutes(e *echo.Echo) {
 	get(e, "/sites/:name/access", p.page(p.visitsPage))
 	get(e, "/sites/:name/access/follow", p.part(p.followVisits))
 	get(e, "/sites/:name/traffic", p.page(p.trafficPage))
+	get(e, "/sites/:name/why", p.page(p.siteWhyPage))
 	get(e, "/sites/:name/records", p.page(p.siteRecordsPage))
 	e.POST("/sites/:name/records", p.page(p.createRecord(p.siteHome)))
 	get(e, "/sites/:name/records/:id", p.page(p.recordPage(p.siteHome)))
@@ -110,6 +111,7 @@ func (p *Panel) apiDomainRoutes(api *echo.Group) {
 
 func (p *Panel) adminRoutes(e *echo.Echo) {
 	get(e, templates.PathStatus, p.adminPage(p.statusPage))
+	get(e, templates.PathWhy, p.adminPage(p.whyPage))
 	get(e, templates.PathAllSites, p.adminPage(p.allSitesPage))
 	get(e, templates.PathAccounts, p.adminPage(p.accountsPage))
 	e.POST(templates.PathAccounts, p.adminPage(p.createAccount))

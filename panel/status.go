@@ -13,11 +13,10 @@ import (
 )
 
 func (p *Panel) statusPage(c echo.Context, who visitor) error {
-	state, err := p.installation(c.Request().Context(), who.actor)
+	view, err := p.statusView(c.Request().Context(), who.actor)
 	if err != nil {
 		return err
 	}
-	view := p.statusView(state)
 	view.Shell = p.shell(c, "Status", templates.SectionStatus)
 	return p.render(c, http.StatusOK, templates.Status(view))
 }
@@ -91,8 +90,17 @@ func (in installation) counts() templates.SiteCounts {
 	return counts
 }
 
-func (p *Panel) statusView(in installation) templates.StatusView {
+func (p *Panel) statusView(ctx context.Context, actor sites.Actor) (templates.StatusView, error) {
+	in, err := p.installation(ctx, actor)
+	if err != nil {
+		return templates.StatusView{}, err
+	}
+	report, err := p.diagnoseServer(ctx, actor, in, lookBack)
+	if err != nil {
+		return templates.StatusView{}, err
+	}
 	view := templates.StatusView{
+		Troubles:  checks(report.Troubles()),
 		Version:   p.cfg.Version,
 		StartedAt: p.cfg.Started,
 		Revision:  in.revision,
@@ -110,7 +118,7 @@ func (p *Panel) statusView(in installation) templates.StatusView {
 	for _, s := range in.servers {
 		view.Servers = append(view.Servers, serverView(s))
 	}
-	return view
+	return view, nil
 }
 
 // maxCertificates bounds the list on the status page; another page has them all.

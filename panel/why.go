@@ -92,10 +92,16 @@ func (p *Panel) hostFacts(host string) diagnosis.Host {
 	return h
 }
 
+// outdated is how old the outcome of a check may be to be told of where nobody looks anew.
+const outdated = time.Hour
+
 func (p *Panel) zoneFacts(ctx context.Context, zone sites.ZoneDetail, look looking) diagnosis.Zone {
 	found := p.delegations.last(zone.Name)
-	if look {
+	switch {
+	case bool(look):
 		found = p.delegations.recently(ctx, p.cfg.DNS, zone.Name)
+	case time.Since(found.at) > outdated:
+		found = checked{}
 	}
 	return diagnosis.Zone{
 		Zone: zone.Zone, Status: p.cfg.DNS.ZoneStatus(zone.Name), Delegation: found.Delegation, DSDue: dsFrom(zone, time.Now()),

@@ -285,21 +285,6 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestProblemsAreCollected(t *testing.T) {
-	v := healthy()
-	if got := v.problems(); len(got) != 0 {
-		t.Errorf("a healthy installation has problems: %q", got)
-	}
-	v.Ready, v.Runtime.Problem = false, "The engine does not answer."
-	v.Host.DiskUsed = v.Host.DiskTotal - 1<<30
-	v.Servers[1].Problem = "Port 53 is gone."
-	v.Certificates[0].Expired = true
-	got := v.problems()
-	if len(got) != 5 || !strings.Contains(got[0], "starting") {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestVisitorPagesWorkUnderTheirPolicy(t *testing.T) {
 	for _, p := range pages() {
 		if !p.visitor {

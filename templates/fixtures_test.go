@@ -293,7 +293,7 @@ const logLines = `2026-03-14T11:58:01Z GET / 200 5120 B 1.2 ms
 
 // pages is every component on realistic, zero and hostile views.
 func pages() []page {
-	list := slices.Concat(ownerPages(), settingsPages(), adminPages(), zonePages(), domainPages(), trafficPages())
+	list := slices.Concat(ownerPages(), settingsPages(), adminPages(), zonePages(), domainPages(), trafficPages(), whyPages())
 	for name, component := range map[string]func(string) templ.Component{
 		"visitor-unknown": VisitorUnknownHost, "visitor-stopped": VisitorStopped, "visitor-placeholder": VisitorPlaceholder,
 		"visitor-starting": VisitorStarting, "visitor-down": VisitorDown,

@@ -6,39 +6,6 @@ import (
 	"strings"
 )
 
-// problems are the warnings of all parts.
-func (v StatusView) problems() (list []string) {
-	if !v.Ready {
-		list = append(list, "berth is still starting: not every site is served yet.")
-	}
-	for _, s := range v.Servers {
-		if s.Problem != "" {
-			list = append(list, s.Name+": "+s.Problem)
-		}
-	}
-	if v.Runtime.Problem != "" {
-		list = append(list, "Runtime: "+v.Runtime.Problem)
-	}
-	if share(v.Host.DiskUsed, v.Host.DiskTotal) >= 90 {
-		list = append(list, "The disk is nearly full: "+size(v.Host.DiskTotal-v.Host.DiskUsed)+" left.")
-	}
-	if n := v.Sites.Failed; n > 0 {
-		list = append(list, plural(int64(n), "site")+" should run but failed.")
-	}
-	now := v.now()
-	for _, c := range v.Certificates {
-		switch {
-		case c.Expired:
-			list = append(list, "The certificate of "+c.Host+" has run out.")
-		case c.Expiring:
-			list = append(list, "The certificate of "+c.Host+" ends "+ago(now, c.NotAfter)+" and has not been renewed. "+c.LastError)
-		case c.State == "failed":
-			list = append(list, "The last order of a certificate for "+c.Host+" failed.")
-		}
-	}
-	return list
-}
-
 // states are the counts that are worth a line.
 func (c SiteCounts) states() []Counter {
 	list := []Counter{{"Running", int64(c.Running)}, {"Stopped", int64(c.Stopped)}, {"Empty", int64(c.Empty)}, {"Failed", int64(c.Failed)}}

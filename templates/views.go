@@ -281,8 +281,9 @@ type StatusView struct {
 	Servers      []Server
 	Runtime      Runtime
 	Sites        SiteCounts
-	Authority    string // who issues the certificates
-	RootURL      string // where the root of an internal authority can be downloaded; empty: none
+	Troubles     []Check // that are not well
+	Authority    string  // who issues the certificates
+	RootURL      string  // where the root of an internal authority can be downloaded; empty: none
 	Certificates []Certificate
 }
 
