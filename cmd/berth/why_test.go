@@ -217,3 +217,34 @@ func TestWhyTellsOfCertificatesThatAreRefused(t *testing.T) {
 		return p.checkWhy(1, "fault", "certificate", "is the zone delegated to this server? It is tried again at ", "hello")
 	})
 }
+
+// TestWhyTellsOfInstancesAndEngine has one of two containers hang, and then the engine go.
+func TestWhyTellsOfInstancesAndEngine(t *testing.T) {
+	needDocker(t)
+	gate := newGate(t)
+	t.Setenv("DOCKER_HOST", "unix://"+gate.path)
+	p := startBerth(t, "--runtime", "docker", "--acme-ca", "internal", "--certificates", "wildcard", "--network-pool", "10.97.0.0/20")
+	client := p.client(nil)
+	p.api(client, "POST", "/sites", map[string]string{"name": "busy"}, http.StatusCreated, nil)
+	p.api(client, "PATCH", "/sites/busy", map[string]int{"instances": 2}, http.StatusOK, nil)
+	p.api(client, "POST", "/sites/busy/releases?wait=live", zipped(t, "index.html", "It floats"), http.StatusCreated, nil)
+	ids := p.awaitInstances(client, p.engineLabel(), 2)
+	p.wantWhy(0, "ok", "instances", "2 instances answer", "busy")
+
+	if out, err := dockerCommand("kill", "--signal", "STOP", ids[0]); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, 2*time.Minute, "the one that hangs is told of", func() error {
+		return p.checkWhy(0, "warning", "instances", "does not answer when it is asked for the health path", "busy")
+	})
+	p.wantWhy(0, "warning", "sites", "Of the 2 instances of busy, 1 gets no requests", "")
+	if out, err := dockerCommand("kill", "--signal", "CONT", ids[0]); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
+	gate.set(false)
+	p.wantWhy(1, "fault", "runtime", "Start the engine", "")
+	p.wantWhy(0, "warning", "instances", "Start the engine", "busy")
+	gate.set(true)
+	eventually(t, time.Minute, "the engine is back", func() error { return p.checkWhy(0, "ok", "runtime", "docker", "") })
+}
