@@ -90,7 +90,7 @@ func (d devCommand) Run(ctx context.Context, c console) error {
 			return fmt.Errorf("--reset: %w", err)
 		}
 	}
-	return serve(ctx, cfg, log, func(p *program) error {
+	return explainPort(serve(ctx, cfg, log, func(p *program) error {
 		password, err := p.devAccount(ctx)
 		if err != nil {
 			return err
@@ -98,7 +98,20 @@ func (d devCommand) Run(ctx context.Context, c console) error {
 		p.afterBoot = p.addSample
 		_, err = fmt.Fprint(c.out, p.banner(password))
 		return err
-	})
+	}))
+}
+
+// explainPort names the flag of a try-out in place of that of a service: --http-port 8080 for --http-addr 127.0.0.1:8080.
+func explainPort(err error) error {
+	var f *bindFault
+	if !errors.As(err, &f) {
+		return err
+	}
+	_, port, splitErr := net.SplitHostPort(f.addr)
+	if splitErr != nil {
+		return err
+	}
+	return fmt.Errorf("%s-port %s: %s; give another one", strings.TrimSuffix(f.flag, "-addr"), port, f.why)
 }
 
 // reset removes a try-out: what it has on the engine, then its data directory. Without the directory nobody would know

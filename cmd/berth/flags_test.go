@@ -180,9 +180,42 @@ func TestTheDataDirectoryTakesOneService(t *testing.T) {
 }
 
 func TestHelpIsNoError(t *testing.T) {
-	var out strings.Builder
-	if err := run(context.Background(), []string{"serve", "--help"}, console{out: &out, err: &out}); err != nil || !strings.Contains(out.String(), "--network-pool") {
-		t.Errorf("%v: %s", err, out.String())
+	for _, args := range [][]string{{"serve", "--help"}, {"help", "serve"}} {
+		var out strings.Builder
+		if err := run(context.Background(), args, console{out: &out, err: &out}); err != nil || !strings.Contains(out.String(), "--network-pool") {
+			t.Errorf("%v: %v: %s", args, err, out.String())
+		}
+	}
+}
+
+func TestWrongMovesAreExplained(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	nowhere := filepath.Join(dir, "nowhere")
+	for _, tc := range []struct{ args, want string }{
+		{"serve", "--zone=DOMAIN (berth serve --help shows"},
+		{"sreve", `"serve"? (berth --help shows`},
+		{"user add", `"<name>" (berth user add --help shows`},
+		{"serve --zone a.example --config " + nowhere, "--config: open " + nowhere},
+		{"dev --https-port 0 --dns-port 0 --data-dir " + dir + " --http-port " + port, "--http-port " + port + ": another program has this TCP port"},
+		{"token add --user ann --name test --data-dir " + nowhere, nowhere + " holds no data of berth"},
+		{"user password ann --data-dir " + nowhere, nowhere + " holds no data of berth"},
+	} {
+		err := run(t.Context(), strings.Fields(tc.args), console{strings.NewReader(testPassword), io.Discard, io.Discard})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("berth %s: %v, want %q", tc.args, err, tc.want)
+		}
+	}
+	if _, err := os.Stat(nowhere); err == nil {
+		t.Error("a directory that was mistyped is there now")
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,11 +17,11 @@ const lockName = "lock"
 // The kernel frees the lock with the process.
 func lockDataDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+		return nil, explainDir(dir, err)
 	}
 	f, err := os.OpenFile(lockPath(dir), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock data directory: %w", err)
+		return nil, explainDir(dir, err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -33,3 +34,11 @@ func lockDataDir(dir string) (unlock func(), err error) {
 }
 
 func lockPath(dir string) string { return filepath.Join(dir, lockName) }
+
+// explainDir says what is wrong with a data directory.
+func explainDir(dir string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("--data-dir %s: not allowed to write there; run berth as root or as the directory's owner, or give another directory", dir)
+	}
+	return fmt.Errorf("--data-dir %s: %w", dir, err)
+}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strconv"
@@ -85,14 +86,34 @@ func run(ctx context.Context, args []string, c console) (err error) {
 	if err != nil {
 		return fmt.Errorf("command line: %w", err)
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(args[1:], "--help")
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return fmt.Errorf("%w (berth --help shows what there is)", err)
+		return explainUsage(err)
 	}
 	return parsed.Run()
+}
+
+// explainUsage adds where the right usage is told: at the command that was named.
+func explainUsage(err error) error {
+	var unopened *fs.PathError
+	if errors.As(err, &unopened) {
+		return fmt.Errorf("--config: %w", unopened)
+	}
+	command := "berth"
+	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) {
+		for _, step := range parse.Context.Path {
+			if step.Command != nil {
+				command += " " + step.Command.Name
+			}
+		}
+	}
+	return fmt.Errorf("%w (%s --help shows what there is)", err, command)
 }
 
 func newParser(ctx context.Context, cli *commands, c console) (*kong.Kong, error) {

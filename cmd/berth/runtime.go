@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (p *program) chooseRuntime(ctx context.Context) (sites.Runtime, error) {
 		}
 		return p.inProcess, nil
 	}
-	engine, err := p.engine(ctx)
+	engine, err := p.engine(ctx, p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +38,12 @@ func (p *program) chooseRuntime(ctx context.Context) (sites.Runtime, error) {
 		p.runtimeNote = "docker, which this installation has used before"
 		return engine, nil
 	}
-	if err := answers(ctx, engine); err != nil {
-		p.log.Debug("no container engine", "error", err)
+	// That there is none may well be meant, so it is nothing to warn of.
+	asked, err := p.engine(ctx, slog.New(mild{p.log.Handler()}))
+	if err != nil {
+		return nil, err
+	}
+	if err := answers(ctx, asked); err != nil {
 		p.runtimeNote = "embedded. " + whyNoEngine(err)
 		return p.inProcess, nil
 	}
@@ -78,7 +83,7 @@ func (p *program) leaveEngine(ctx context.Context) {
 
 // uninstall removes all that the installation has on the engine.
 func (p *program) uninstall(ctx context.Context) error {
-	engine, err := p.engine(ctx)
+	engine, err := p.engine(ctx, p.log)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,19 @@ func (p *program) uninstall(ctx context.Context) error {
 	return engine.Uninstall(ctx)
 }
 
-func (p *program) engine(ctx context.Context) (*docker.Runtime, error) {
+// mild makes information of warnings.
+type mild struct{ slog.Handler }
+
+func (m mild) Enabled(ctx context.Context, level slog.Level) bool {
+	return m.Handler.Enabled(ctx, min(level, slog.LevelInfo))
+}
+
+func (m mild) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = min(r.Level, slog.LevelInfo)
+	return m.Handler.Handle(ctx, r)
+}
+
+func (p *program) engine(ctx context.Context, log *slog.Logger) (*docker.Runtime, error) {
 	installation, err := p.installation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("installation id: %w", err)
@@ -97,6 +114,6 @@ func (p *program) engine(ctx context.Context) (*docker.Runtime, error) {
 		Installation: installation,
 		Version:      version,
 		Pool:         p.cfg.NetworkPool,
-		Logger:       p.log,
+		Logger:       log,
 	})
 }

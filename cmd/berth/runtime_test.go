@@ -54,7 +54,12 @@ func TestAutoSaysWhyItTookEmbedded(t *testing.T) {
 	} {
 		t.Setenv("DOCKER_HOST", tc.engine)
 		p := bareProgram(t, &config{Runtime: "auto"})
+		var warnings strings.Builder
+		p.log = slog.New(slog.NewTextHandler(&warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		runtime, err := p.chooseRuntime(t.Context())
+		if warnings.Len() > 0 {
+			t.Errorf("%s: warned of what may be meant: %s", tc.engine, &warnings)
+		}
 		if err != nil || runtime != sites.Runtime(p.inProcess) {
 			t.Errorf("%s: %T, %v", tc.engine, runtime, err)
 		}

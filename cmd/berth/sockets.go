@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -180,18 +181,26 @@ func (s *sockets) dnsSources() (addrs []netip.Addr) {
 }
 
 func explainBind(err error, flag, addr, network string) error {
+	f := &bindFault{flag: flag, addr: addr}
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && flag == "--dns-addr":
-		return fmt.Errorf("%s %s: another program has this %s port (a local resolver, perhaps: bind to the public address alone, such as --dns-addr 192.0.2.1:53)", flag, addr, network)
+	case errors.Is(err, syscall.EADDRINUSE) && flag == "--dns-addr" && strings.HasSuffix(addr, ":53"):
+		f.why = "another program has this " + network + " port (a local resolver, perhaps: bind to the public address alone, such as --dns-addr 192.0.2.1:53)"
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s %s: another program has this %s port", flag, addr, network)
+		f.why = "another program has this " + network + " port"
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%s %s: not allowed to bind this port; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE", flag, addr)
+		f.why = "not allowed to bind this port; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s %s: this machine does not have that address", flag, addr)
+		f.why = "this machine does not have that address"
+	default:
+		return fmt.Errorf("%s %s: %w", flag, addr, err)
 	}
-	return fmt.Errorf("%s %s: %w", flag, addr, err)
+	return f
 }
+
+// bindFault says why a socket cannot be had.
+type bindFault struct{ flag, addr, why string }
+
+func (f *bindFault) Error() string { return f.flag + " " + f.addr + ": " + f.why }
 
 func (s *sockets) close() {
 	for _, l := range [][]net.Listener{s.http, s.https, s.dnsTCP, s.dnsTLS, s.admin} {

@@ -19,7 +19,7 @@ type tokenAddCommand struct {
 }
 
 func (t tokenAddCommand) Run(ctx context.Context, c console) error {
-	return t.with(ctx, c, func(s *sites.Service) error {
+	return t.existing(ctx, c, func(s *sites.Service) error {
 		account, err := s.Account(ctx, t.User)
 		if err != nil {
 			return err

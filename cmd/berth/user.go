@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,12 +32,26 @@ type local struct {
 	DataDir string          `default:"/var/lib/berth" placeholder:"DIR" help:"The service's data directory (${default})."`
 }
 
+// isNew reports whether no berth has used the data directory yet.
+func (l local) isNew() bool {
+	_, err := os.Stat(databasePath(l.DataDir))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// existing is with for what makes no sense in a new data directory, which is one that was mistyped or left out.
+func (l local) existing(ctx context.Context, c console, fn func(*sites.Service) error) error {
+	if l.isNew() {
+		return fmt.Errorf("--data-dir %s holds no data of berth; give the directory of the service, or of the try-out, such as %s", l.DataDir, devDataDir)
+	}
+	return l.with(ctx, c, fn)
+}
+
 // with runs fn with a Service that has the store alone: no servers, no runtime.
 func (l local) with(ctx context.Context, c console, fn func(*sites.Service) error) (err error) {
 	log := quietLog(c)
 	store, err := sqlite.Open(ctx, databasePath(l.DataDir), log)
 	if err != nil {
-		return err
+		return explainDir(l.DataDir, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	service, err := sites.New(sites.Config{Store: store, DataDir: l.DataDir, Logger: log})
@@ -63,10 +78,14 @@ func (u userAddCommand) Run(ctx context.Context, c console) error {
 	if u.Admin {
 		account.Role, account.Quota = sites.RoleAdmin, sites.Quota{}
 	}
+	where := "."
+	if u.isNew() {
+		where = " to a new data directory, " + u.DataDir + "."
+	}
 	return u.with(ctx, c, func(s *sites.Service) error {
 		added, err := s.CreateAccount(ctx, sites.Operator, account)
 		if err == nil {
-			_, err = fmt.Fprintf(c.out, "Added %s %s.\n", added.Role, added.Name)
+			_, err = fmt.Fprintf(c.out, "Added %s %s%s\n", added.Role, added.Name, where)
 		}
 		return err
 	})
@@ -82,7 +101,7 @@ func (u userPasswordCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return u.with(ctx, c, func(s *sites.Service) error {
+	return u.existing(ctx, c, func(s *sites.Service) error {
 		if err := s.SetPassword(ctx, sites.Operator, u.Name, hash); err != nil {
 			return err
 		}
@@ -97,7 +116,7 @@ type userTwoStepCommand struct {
 }
 
 func (u userTwoStepCommand) Run(ctx context.Context, c console) error {
-	return u.with(ctx, c, func(s *sites.Service) error {
+	return u.existing(ctx, c, func(s *sites.Service) error {
 		if err := s.TurnOffTwoStep(ctx, sites.Operator, u.Name); err != nil {
 			return err
 		}
