@@ -1,7 +1,9 @@
 package sites_test
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"berth/sites"
@@ -59,5 +61,33 @@ func TestAZoneComesWithItsDomains(t *testing.T) {
 	}
 	if len(b.edge.changes) == before {
 		t.Error("nothing was published")
+	}
+}
+
+// A domain that waits while its zone comes to be kept here is the operator's to add: records at and below it would come to be the site's.
+func TestAZoneEndsTheWaitOfItsDomains(t *testing.T) {
+	b, w := bootDomains(t)
+	b.create("blog")
+	const before, meanwhile = "www.hosted.example", "www.other.example"
+	b.addDomain(b.ann, "blog", before)
+	b.addDomain(b.ann, "blog", meanwhile)
+	b.check(b.ann, "blog", meanwhile)
+	for _, name := range []string{before, meanwhile} {
+		w.tell(name, alias("blog."+zone))
+	}
+	b.meanwhile(func(ctx context.Context, tx sites.Tx) error {
+		_, err := tx.InsertZone(ctx, sites.Zone{Name: "other.example", Kind: sites.ZonePrimary})
+		return err
+	})
+	if d := b.check(b.ann, "blog", meanwhile); d.State != sites.DomainWaiting {
+		t.Errorf("with the zone at the look: %+v", d)
+	}
+	b.addZone("hosted.example")
+	b.mustEnter(b.root, before+" 60 CNAME blog."+zone+".", "mx.www.hosted.example 60 A 192.0.2.1")
+	if d := b.check(b.ann, "blog", before); d.State != sites.DomainWaiting || !strings.Contains(d.Last.Sentence, "ask the operator") {
+		t.Errorf("with the zone before it: %+v", d)
+	}
+	if _, ok := b.edge.at(before); ok {
+		t.Error("it routes")
 	}
 }

@@ -124,6 +124,11 @@ func (s *Set) additional() bool {
 	return false
 }
 
+// aliases reports whether a record says that its target is served in the owner's place (RFC 9460 section 2.4.2).
+func (s *Set) aliases(i int) bool {
+	return (s.Type == dns.TypeSVCB || s.Type == dns.TypeHTTPS) && binary.BigEndian.Uint16(s.Records[i].Head) == 0
+}
+
 // newSet makes a set of records, which must be of one type.
 func (o origin) newSet(ttl uint32, rrs ...dns.RR) (*Set, error) {
 	set := &Set{Type: rrs[0].Header().Rrtype, TTL: ttl, Records: make([]Record, 0, len(rrs))}
