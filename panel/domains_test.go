@@ -65,7 +65,7 @@ func TestDomainsInUse(t *testing.T) {
 	owner := w.login("ann")
 	owner.open("/sites/hello/domains")
 	owner.submit("form[action='/sites/hello/domains']", map[string]string{"name": "www.example.net"})
-	owner.faults(422, "name", "Ask the operator")
+	owner.faults(422, "name", "Ask an admin")
 	b := w.login("root")
 	b.open("/sites/hello/domains")
 	b.submit("form[action='/sites/hello/domains']", map[string]string{"name": "www.example.net"})

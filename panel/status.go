@@ -144,12 +144,12 @@ func urgent(list []sites.Certificate) []sites.Certificate {
 func serverView(s ServerInfo) templates.Server {
 	view := templates.Server{Name: s.Name, Addresses: s.Addrs, Problem: s.Err}
 	for _, n := range s.Counters {
-		view.Counters = append(view.Counters, templates.Counter{Label: n.Label, Value: n.Value})
+		view.Counters = append(view.Counters, templates.Counter(n))
 	}
 	for _, g := range s.Groups {
 		group := templates.CounterGroup{Label: g.Label}
 		for _, n := range g.Counters {
-			group.Counters = append(group.Counters, templates.Counter{Label: n.Label, Value: n.Value})
+			group.Counters = append(group.Counters, templates.Counter(n))
 		}
 		view.Groups = append(view.Groups, group)
 	}

@@ -248,7 +248,7 @@ func syncDir(dir string) error {
 // noSpaceOr turns a full disk or quota into a Refusal and leaves other errors as they are.
 func noSpaceOr(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return Refuse(ErrNoSpace, "The server's disk is full. Nothing was changed; ask the operator to make room.")
+		return Refuse(ErrNoSpace, "The server's disk is full. Nothing was changed; ask an admin to make room.")
 	}
 	return err
 }

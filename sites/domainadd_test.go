@@ -64,7 +64,7 @@ func TestDomainsThatCannotBeAdded(t *testing.T) {
 		{b.ann, "blog", "www.example.com", sites.ErrTaken, "in the list"},
 		{b.ann, "shop", "www.example.com", sites.ErrTaken, "the site blog"},
 		{b.bob, "bobs", "www.example.com", sites.ErrTaken, "another account"},
-		{b.ann, "blog", "www.hosted.example", sites.ErrForbidden, "operator"},
+		{b.ann, "blog", "www.hosted.example", sites.ErrForbidden, "Ask an admin"},
 	} {
 		_, err := b.AddDomain(t.Context(), tc.actor, tc.site, tc.name)
 		wantRefusal(t, "add "+tc.name, err, tc.want, "name")

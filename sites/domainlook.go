@@ -177,9 +177,9 @@ func (w *domainWatch) reach(ctx context.Context, name string, view DomainView) s
 		}
 		switch w.look.Reach(ctx, name, addr) {
 		case ReachNothing:
-			return fmt.Sprintf("berth could not reach itself at %s, port 80. Behind a router that can be so, and harmless. If visitors cannot reach the site either, tell the operator.", addr)
+			return fmt.Sprintf("berth could not reach itself at %s, port 80. Behind a router that can be so, and harmless. If visitors cannot reach the site either, tell an admin.", addr)
 		case ReachOther:
-			return fmt.Sprintf("Something else than berth answered at %s, port 80: a router, perhaps, or another web server. If visitors meet it, too, tell the operator.", addr)
+			return fmt.Sprintf("Something else than berth answered at %s, port 80: a router, perhaps, or another web server. If visitors meet it, too, tell an admin.", addr)
 		}
 	}
 	return ""

@@ -134,7 +134,7 @@ func (s *Service) freeDomain(ctx context.Context, e *edit, actor Actor, site Sit
 	case actor.Admin():
 		return e.DeleteHeldName(ctx, name)
 	}
-	return RefuseField(ErrTaken, "name", "%s was in use by another account and is kept for it until %s. If the domain is yours now, ask the operator to release it.",
+	return RefuseField(ErrTaken, "name", "%s was in use by another account and is kept for it until %s. If the domain is yours now, ask an admin to release it.",
 		name, held.Until.UTC().Format("2 January 2006"))
 }
 
@@ -154,7 +154,7 @@ func unrouted(ctx context.Context, e *edit, site Site, name string) error {
 	case other.Owner == site.Owner:
 		return RefuseField(ErrTaken, "name", "%s belongs to the site %s. Remove it there first.", name, other.Name)
 	}
-	return RefuseField(ErrTaken, "name", "%s is in use by another account. If the domain is yours, ask the operator.", name)
+	return RefuseField(ErrTaken, "name", "%s is in use by another account. If the domain is yours, ask an admin.", name)
 }
 
 // hostedIn is the zone that is kept here as primary and holds the name, the zero Zone where there is none.
@@ -174,7 +174,7 @@ func hostedIn(ctx context.Context, r ZoneReader, name string) (Zone, error) {
 // addHosted adds a domain that berth answers for itself from now on.
 func (s *Service) addHosted(ctx context.Context, e *edit, actor Actor, zone Zone, d *Domain) error {
 	if !actor.Admin() {
-		return RefuseField(ErrForbidden, "name", "%s lies in %s, which the operator keeps here. Ask the operator to add it.", d.Name, zone.Name)
+		return RefuseField(ErrForbidden, "name", "%s lies in %s, which is kept here. Ask an admin to add it.", d.Name, zone.Name)
 	}
 	if err := roomInZone(ctx, e, zone, d.Name); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (a *Arrival) keep(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("sync: %w", err)
 	}
 	kept := KeptArrival{Site: a.site.ID, Account: a.actor.ID, Origin: a.actor.Origin, File: filepath.Base(a.zip)}
-	event := eventBy(a.actor, "release.arrive", a.site.Name, size(bytes))
+	event := eventBy(a.actor, "release.arrive", a.site.Name, Size(bytes))
 	err = a.service.commit(ctx, event, func(e *edit) error {
 		_, err := readOwn(ctx, e, a.actor, a.site.ID)
 		if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) resume(ctx context.Context, kept KeptArrival) error {
 	case !s.content.hasZip(kept.File):
 		a.unfit = Refuse(ErrInvalid, "Its zip was not on the server any more when berth started. Upload it again.")
 	case kept.Starts >= maxStarts:
-		a.unfit = Refuse(ErrInvalid, "berth ended %d times before it was unpacked. Upload it again, or ask the operator.", kept.Starts+1)
+		a.unfit = Refuse(ErrInvalid, "berth ended %d times before it was unpacked. Upload it again, or tell an admin.", kept.Starts+1)
 	}
 	kept.Starts++
 	// Before it is unpacked: that may be what has ended berth.

@@ -71,7 +71,7 @@ func roomForSite(ctx context.Context, r AccountReader, owner AccountID) error {
 		return err
 	}
 	if account.Quota.Sites > 0 && usage.Sites >= account.Quota.Sites {
-		return Refuse(ErrQuota, "%s has %d of %d sites. Delete one, or ask the operator for more.", account.Name, usage.Sites, account.Quota.Sites)
+		return Refuse(ErrQuota, "%s has %d of %d sites. Delete one, or ask an admin for more.", account.Name, usage.Sites, account.Quota.Sites)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func roomForHost(ctx context.Context, r Reader, host string) error {
 		return err
 	}
 	if len(found) > 0 {
-		return RefuseField(ErrTaken, "name", "The name is taken: there are DNS records at %s. Choose another one, or ask the operator.", found[0].Name)
+		return RefuseField(ErrTaken, "name", "The name is taken: there are DNS records at %s. Choose another one, or ask an admin.", found[0].Name)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func policies(actor Actor, at place, r Record) error {
 	if r.Type != "CAA" || r.Name != at.host || actor.Admin() {
 		return nil
 	}
-	return RefuseField(ErrForbidden, "type", "Who may issue the certificate of %s is the operator's to say: CAA records there are for admins. You can enter them at names below it.", r.Name)
+	return RefuseField(ErrForbidden, "type", "Who may issue the certificate of %s is for admins to say, by CAA records there. You can enter them at names below it.", r.Name)
 }
 
 // wildcard refuses wildcards that would break a promise.
@@ -241,7 +241,7 @@ func room(ctx context.Context, r surroundings, actor Actor, record Record, set [
 	}
 	count, err := r.CountRecords(ctx, 0, record.Site)
 	if err == nil && count >= maxSiteRecords {
-		err = Refuse(ErrQuota, "The site has %d records, and no more can be entered. Delete some, or ask the operator.", count)
+		err = Refuse(ErrQuota, "The site has %d records, and no more can be entered. Delete some, or ask an admin.", count)
 	}
 	return err
 }

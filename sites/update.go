@@ -144,7 +144,7 @@ func (s *Service) mayHave(actor Actor, site Site, instances int) error {
 		return RefuseField(ErrInvalid, "instances", "A site has between 1 and %d instances.", MaxInstances)
 	}
 	if most := s.MostInstances(actor); instances > max(most, site.Instances) {
-		return RefuseField(ErrQuota, "instances", "You can give a site up to %s. Ask the operator for more.", plural(most, "instance"))
+		return RefuseField(ErrQuota, "instances", "You can give a site up to %s. Ask an admin for more.", plural(most, "instance"))
 	}
 	return nil
 }

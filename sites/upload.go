@@ -72,7 +72,7 @@ func (s *Service) addRelease(ctx context.Context, a *Arrival, m Manifest, unpack
 		if err := insertNext(ctx, e, &r); err != nil {
 			return err
 		}
-		event.Detail = fmt.Sprintf("release %d, %d files, %s", r.Number, r.Files, size(r.Bytes))
+		event.Detail = fmt.Sprintf("release %d, %s, %s", r.Number, plural(r.Files, "file"), Size(r.Bytes))
 		site.Wanted = r.Number
 		e.touch(site.ID)
 		if err := e.UpdateSite(ctx, site); err != nil {
@@ -125,18 +125,10 @@ func roomForBytes(ctx context.Context, r Reader, site Site, more int64) error {
 		return err
 	}
 	if owner.Quota.Bytes > 0 && usage.Bytes+more > owner.Quota.Bytes {
-		return Refuse(ErrQuota, "This release needs %d MB, and %s has %d of %d MB left. Delete a site, or ask the operator for more.",
+		return Refuse(ErrQuota, "This release needs %d MB, and %s has %d of %d MB left. Delete a site, or ask an admin for more.",
 			ceilMB(more), owner.Name, max(0, owner.Quota.Bytes-usage.Bytes)>>20, owner.Quota.Bytes>>20)
 	}
 	return nil
-}
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	if bytes < 1<<20 {
-		return fmt.Sprintf("%.1f KB", float64(bytes)/(1<<10))
-	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20))
 }
 
 func ceilMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
@@ -174,7 +166,7 @@ func (s *Service) sentence(err error) string {
 		return refusal.Sentence
 	}
 	s.log.Error("an operation failed", "error", err)
-	return "Something went wrong on the server. The operator finds the details in berth's log."
+	return "Something went wrong on the server. An admin finds the details in berth's log."
 }
 
 // Activate makes an earlier release the active one, behind the call and after a crash too. Await waits for it.

@@ -20,7 +20,7 @@ func domainsView() DomainsView {
 	www, apex, shop, lapsed, old := row("www.example.com", "waiting"), row("example.com", "waiting"), row("shop.example.com", "active"), row("baeckerei.example.com", "lapsed"), row("old.example.com", "active")
 	www.Sentence, www.Expires, www.Records, www.Instead = "www.example.com has no record yet.", noon.Add(6*day), alias(www.Name, "www"), addresses(www.Name, "www")
 	apex.Sentence, apex.Expires, apex.Records = "example.com points at 203.0.113.9, which is not this server.", noon.Add(7*day), addresses(apex.Name, "")
-	shop.Records, shop.Instead, shop.Warning = alias(shop.Name, "shop"), addresses(shop.Name, "shop"), "berth could not reach itself at 198.51.100.7, port 80. Behind a router that can be so, and harmless. If visitors cannot reach the site either, tell the operator."
+	shop.Records, shop.Instead, shop.Warning = alias(shop.Name, "shop"), addresses(shop.Name, "shop"), "berth could not reach itself at 198.51.100.7, port 80. Behind a router that can be so, and harmless. If visitors cannot reach the site either, tell an admin."
 	lapsed.Unicode, lapsed.Sentence, lapsed.StrayedAt, lapsed.Records = "bäckerei.example.com", "xn--bckerei-5wa.example.com is a CNAME to other.example, which is not this server.", before(3*day), alias(lapsed.Name, "xn--bckerei-5wa")
 	old.Sentence, old.StrayedAt, old.Records, old.Certificate = "old.example.com points at 203.0.113.9, which is not this server.", before(5*time.Hour), alias(old.Name, "old"), certificate("x", "failed")
 	hosted := row("bakery.example.net", "active")

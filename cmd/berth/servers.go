@@ -87,7 +87,7 @@ func (p *program) edgeInfo() panel.ServerInfo {
 			{Label: "Not in the cache", Value: int64(stats.Cache.Misses)},
 			{Label: "Stale from the cache", Value: int64(stats.Cache.Stale)},
 			{Label: "Responses kept", Value: int64(stats.Cache.Entries)},
-			{Label: "KiB kept", Value: int64(stats.Cache.Bytes >> 10)},
+			{Label: "KB kept", Value: int64(stats.Cache.Bytes >> 10)},
 			{Label: "Missing in access logs", Value: int64(stats.Unlogged + visits.Lost)},
 		},
 	}

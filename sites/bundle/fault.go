@@ -40,7 +40,7 @@ const (
 type Fault struct {
 	Entry    string // the entry at fault, escaped and shortened for display; empty where it is the archive
 	Rule     string // one of the Rule constants
-	Sentence string // for people: what was wrong, what would be right, and the rule
+	Sentence string // for people: what was wrong, and what would be right
 }
 
 func (f *Fault) Error() string { return f.Sentence }
@@ -51,13 +51,13 @@ func refuseEntry(name, rule, what, right string) *Fault {
 	return &Fault{
 		Entry:    shown,
 		Rule:     rule,
-		Sentence: fmt.Sprintf(`The entry "%s" of the zip %s. %s (Rule: %s.)`, shown, what, right, rule),
+		Sentence: fmt.Sprintf(`The entry "%s" of the zip %s. %s`, shown, what, right),
 	}
 }
 
 // refuseArchive makes a Fault of the archive as a whole.
 func refuseArchive(rule, format string, args ...any) *Fault {
-	return &Fault{Rule: rule, Sentence: fmt.Sprintf(format, args...) + " (Rule: " + rule + ".)"}
+	return &Fault{Rule: rule, Sentence: fmt.Sprintf(format, args...)}
 }
 
 // display makes a hostile name fit to be shown: one line, printable, not endless.

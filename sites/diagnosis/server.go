@@ -201,19 +201,12 @@ func (s Server) disk(l *findings) {
 	const remedy = "Make room: remove old files of others, or lower --access-log-mb. Sites go on meanwhile."
 	switch {
 	case free < sites.MinFree:
-		l.add(Fault, TopicDisk, fmt.Sprintf("The disk is full: %s left, so uploads are refused.", size(free)), remedy)
+		l.add(Fault, TopicDisk, fmt.Sprintf("The disk is full: %s left, so uploads are refused.", sites.Size(int64(free))), remedy)
 	case 100*float64(s.DiskUsed) >= full*float64(s.DiskTotal):
-		l.add(Warning, TopicDisk, fmt.Sprintf("The disk is nearly full: %s left.", size(free)), remedy)
+		l.add(Warning, TopicDisk, fmt.Sprintf("The disk is nearly full: %s left.", sites.Size(int64(free))), remedy)
 	default:
-		l.ok(TopicDisk, "The disk has room: %s left.", size(free))
+		l.ok(TopicDisk, "The disk has room: %s left.", sites.Size(int64(free)))
 	}
-}
-
-func size(bytes uint64) string {
-	if bytes < 1<<30 {
-		return fmt.Sprintf("%d MiB", bytes>>20)
-	}
-	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
 }
 
 // sites tells of those that should run and do not, and of instances that are left out.

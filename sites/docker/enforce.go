@@ -28,7 +28,7 @@ func (r *Runtime) enforce(ctx context.Context, image string) (isolation, error) 
 	if exit != 0 {
 		r.expose()
 		r.log.Error("setting the isolation rules failed", "exit", exit, "output", out)
-		return "", sites.Refuse(sites.ErrUnavailable, "The rules that isolate sites could not be set, so no site is started. The operator finds the cause in berth's log.")
+		return "", sites.Refuse(sites.ErrUnavailable, "The rules that isolate sites could not be set, so no site is started. An admin finds the cause in berth's log.")
 	}
 	if warning := isolation(out).warning(); warning != "" {
 		r.log.Warn("isolation is incomplete", "reason", warning)

@@ -107,7 +107,7 @@ func (r *Runtime) fault(ctx context.Context, operation string, err error) error 
 		return sites.Refuse(sites.ErrUnavailable, silent)
 	case strings.Contains(err.Error(), syscall.ENOSPC.Error()):
 		r.log.Error("the container engine's disk is full", "operation", operation, "error", err)
-		return sites.Refuse(sites.ErrNoSpace, "The server's disk is full. Nothing was changed; ask the operator to make room.")
+		return sites.Refuse(sites.ErrNoSpace, "The server's disk is full. Nothing was changed; ask an admin to make room.")
 	}
 	return fmt.Errorf("%s: %w", operation, err)
 }

@@ -84,7 +84,7 @@ func (r *Runtime) inPool(own []network.Summary) []subnet {
 }
 
 // errPoolFull says that the whole pool is cut into networks.
-var errPoolFull = sites.Refuse(sites.ErrConflict, "The server has no address left for another instance. Ask the operator for a larger network pool.")
+var errPoolFull = sites.Refuse(sites.ErrConflict, "The server has no address left for another instance. Ask an admin for a larger network pool.")
 
 func (r *Runtime) addNetwork(ctx context.Context, own, foreign []network.Summary) (subnet, error) {
 	occupants, err := r.occupants(foreign)
