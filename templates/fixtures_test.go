@@ -236,7 +236,7 @@ func statusView() StatusView {
 			}},
 			{Name: "Certificates", Counters: []Counter{{"Managed", 131}, {"Orders waiting", 1}, {"Orders failed", 1}}},
 		},
-		Runtime: Runtime{Name: "docker", Version: "28.5.2", Why: "The Docker engine answers, and nothing else was asked for.", Instances: 2},
+		Runtime: Runtime{Name: "docker", Version: "28.5.2", Why: "docker, because the engine answers", Instances: 2},
 		Sites:   SiteCounts{Total: 6, Running: 2, Starting: 1, Stopped: 1, Failed: 1, Empty: 1}, Authority: "Let's Encrypt",
 		RootURL:      "/ca.pem",
 		Certificates: []Certificate{{Host: "*.sites.example.org", State: "valid", Issuer: "Let's Encrypt R11", NotAfter: noon.Add(61 * day), Renewal: noon.Add(31 * day)}, certificate("bakery", "valid"), certificate("hello", "pending"), certificate("portfolio", "failed")},

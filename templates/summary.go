@@ -54,6 +54,11 @@ func diskDetail(h HostMeters) string {
 	return detail
 }
 
+// why is the reason as a sentence.
+func (r Runtime) why() string {
+	return strings.ToUpper(r.Why[:1]) + strings.TrimSuffix(r.Why[1:], ".") + "."
+}
+
 func versionWord(version string) string {
 	if version == "" {
 		return "unknown version"

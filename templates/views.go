@@ -328,7 +328,7 @@ type Counter struct {
 type Runtime struct {
 	Name      string // docker or embedded
 	Version   string
-	Why       string // why this one was taken, a sentence
+	Why       string // why this one was taken
 	Problem   string // why it does not answer, a sentence; empty: it does
 	Instances int
 }
