@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"berth/sites"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // DNS is what the DNS server knows and the store does not.
@@ -31,9 +33,10 @@ const (
 // delegations checks how parents delegate the zones, and remembers what it found last. It is kept in memory only: it is a
 // glance at the world, and another one is a click away.
 type delegations struct {
-	room  chan struct{}
-	mu    sync.Mutex
-	found map[string]checked
+	room    chan struct{}
+	flights singleflight.Group // of recently
+	mu      sync.Mutex
+	found   map[string]checked
 }
 
 type checked struct {
@@ -69,16 +72,18 @@ func (d *delegations) check(ctx context.Context, dns DNS, zone string) (checked,
 // recent is how old the outcome of a check may be for who wants to know how a delegation is now.
 const recent = time.Minute
 
-// recently is what the last check found, or where that is too old, one of now. Where there is no room for one or it fails, it is the last.
+// recently is what the last check found, or where that is too old, one of now, however many ask for it. Where there is no room for one or it
+// fails, it is the last.
 func (d *delegations) recently(ctx context.Context, dns DNS, zone string) checked {
 	last := d.last(zone)
 	if time.Since(last.at) < recent {
 		return last
 	}
-	if now, err := d.check(ctx, dns, zone); err == nil {
-		return now
+	now, err, _ := d.flights.Do(zone, func() (any, error) { return d.check(ctx, dns, zone) })
+	if err != nil {
+		return last
 	}
-	return last
+	return now.(checked)
 }
 
 // last is what the last check found.

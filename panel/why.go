@@ -66,13 +66,18 @@ func (p *Panel) diagnoseSite(ctx context.Context, actor sites.Actor, name, host 
 	for _, i := range site.Serving {
 		facts.Troubles = append(facts.Troubles, p.trouble(i))
 	}
+	patience := lookPatience
+	if facts.Owner {
+		patience = ownerPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if own := p.ownHost(site); host == "" || host == own {
-		facts.Hosts = append(facts.Hosts, p.hostFacts(own))
-		facts.Zone = p.zoneFacts(ctx, sites.ZoneDetail{Zone: sites.Zone{Name: p.cfg.Zone}}, lookNow)
+		facts.Hosts = append(facts.Hosts, p.hostFacts(ctx, own))
 	}
 	for _, d := range domains {
 		if host == "" || host == d.Name {
-			h := p.hostFacts(d.Name)
+			h := p.hostFacts(ctx, d.Name)
 			h.Domain, h.Rivals = &d, rivals
 			facts.Hosts = append(facts.Hosts, h)
 		}
@@ -80,9 +85,17 @@ func (p *Panel) diagnoseSite(ctx context.Context, actor sites.Actor, name, host 
 	return diagnosis.OfSite(facts), nil
 }
 
-func (p *Panel) hostFacts(host string) diagnosis.Host {
+const (
+	lookPatience  = 10 * time.Second // for the world's DNS
+	ownerPatience = 3 * time.Second  // where it is not what matters
+)
+
+func (p *Panel) hostFacts(ctx context.Context, host string) diagnosis.Host {
 	h := diagnosis.Host{
 		Name: host, Answer: p.cfg.DNS.NameAnswer(host), Route: p.cfg.Edge.Route(host), Certificate: p.cfg.Certificates.Certificate(host),
+	}
+	if h.Answer.Zone != "" {
+		h.Zone = p.zoneFacts(ctx, sites.ZoneDetail{Zone: sites.Zone{Name: h.Answer.Zone}}, lookNow)
 	}
 	for _, b := range p.cfg.Certificates.Budget() {
 		if host == b.Domain || strings.HasSuffix(host, "."+b.Domain) {
@@ -118,6 +131,8 @@ func (p *Panel) diagnoseName(ctx context.Context, actor sites.Actor, use sites.N
 		if err != nil {
 			return diagnosis.Report{}, err
 		}
+		ctx, cancel := context.WithTimeout(ctx, lookPatience)
+		defer cancel()
 		facts.Zone = p.zoneFacts(ctx, detail, lookNow)
 	}
 	return diagnosis.OfName(facts), nil
@@ -155,11 +170,13 @@ func (p *Panel) diagnoseServer(ctx context.Context, actor sites.Actor, in instal
 
 // lookAround fills in what the world is asked for, all at a time.
 func (p *Panel) lookAround(ctx context.Context, facts *diagnosis.Server, zones []sites.ZoneDetail, look looking) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
 	var asking sync.WaitGroup
 	room := make(chan struct{}, maxChecks)
 	for i, z := range zones {
 		asking.Go(func() {
-			room <- struct{}{}
+			room <- struct{}{} // each of those before takes no longer than ctx
 			defer func() { <-room }()
 			facts.Zones[i] = p.zoneFacts(ctx, z, look)
 		})

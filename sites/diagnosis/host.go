@@ -16,6 +16,7 @@ type Host struct {
 	Domain      *sites.DomainStatus // nil: it is the site's own name
 	Rivals      []string            // other sites that wait for the same domain
 	Answer      sites.NameAnswer
+	Zone        Zone // that berth answers for and the name lies in; without a name: none
 	Route       sites.Route
 	Certificate sites.Certificate
 	Budgets     []sites.CertificateBudget // of its registered domain
@@ -31,17 +32,17 @@ type Zone struct {
 
 // host judges what a visitor meets before the site itself.
 func (s Site) host(l *findings, h Host) {
-	if h.Domain == nil {
-		s.ownName(l, h)
-	} else if s.domain(l, h); h.Domain.State == sites.DomainWaiting {
+	if d := h.Domain; d == nil || d.Hosted && d.State != sites.DomainWaiting {
+		s.hostedName(l, h)
+	} else if s.domain(l, h); d.State == sites.DomainWaiting {
 		return
 	}
 	s.route(l, h)
 	s.certificate(l, h)
 }
 
-// ownName judges a name in berth's own zone.
-func (s Site) ownName(l *findings, h Host) {
+// hostedName judges a name that berth itself answers for.
+func (s Site) hostedName(l *findings, h Host) {
 	switch strange := strangers(h.Answer.Addresses, s.Addresses); {
 	case len(h.Answer.Addresses) == 0:
 		l.add(Fault, TopicName, h.Name+" has no address, so nobody finds it.", s.tellAdmin("Look at the records that were entered for it (DNS records on the site's page); if there are none, restart berth."))
@@ -52,21 +53,21 @@ func (s Site) ownName(l *findings, h Host) {
 	default:
 		l.ok(TopicName, "berth's DNS answers %s for %s.", addresses(h.Answer.Addresses), h.Name)
 	}
-	s.delegation(l)
+	s.delegation(l, h.Zone)
 }
 
-// delegation judges how the world finds the zone of the site's own name. An owner can do nothing about it.
-func (s Site) delegation(l *findings) {
-	d := s.Zone.Delegation
+// delegation judges how the world finds a zone. An owner can do nothing about it.
+func (s Site) delegation(l *findings, zone Zone) {
+	d := zone.Delegation
 	level := delegationLevel(d.State)
 	switch {
 	case level == OK && d.State != "" && !s.Owner:
-		l.ok(TopicZone, "%s", d.Sentence(s.Zone.Name))
+		l.ok(TopicZone, "%s", d.Sentence(zone.Name))
 	case s.Owner && level == Fault:
-		l.add(Fault, TopicZone, s.Zone.Name+", which all addresses here belong to, cannot be found from everywhere.", "Tell an admin. It has nothing to do with your site.")
+		l.add(Fault, TopicZone, zone.Name+", which the address belongs to, cannot be found from everywhere.", "Tell an admin. It has nothing to do with your site.")
 	case s.Owner || d.State == "":
 	default:
-		l.add(level, TopicZone, d.Sentence(s.Zone.Name), "Run berth why without a name, or look at the zone's page in the panel: both say what to mend.")
+		l.add(level, TopicZone, d.Sentence(zone.Name), "Run berth why without a name, or look at the zone's page in the panel: both say what to mend.")
 	}
 }
 
@@ -106,8 +107,6 @@ func (s Site) domain(l *findings, h Host) {
 		l.quote(Warning, TopicDomain, d.Last.Sentence, "If that goes on, ask whoever keeps the DNS of "+d.Registered+".")
 	case d.Last.Warning != "":
 		l.quote(Warning, TopicDomain, d.Last.Warning, "Check what visitors of "+d.Unicode+" meet.")
-	case d.Hosted:
-		l.ok(TopicDomain, "berth itself answers for %s.", d.Unicode)
 	case d.Last.At.IsZero():
 		l.ok(TopicDomain, "%s is in use. It has not been looked at since berth started.", d.Unicode)
 	default:

@@ -20,7 +20,6 @@ type Site struct {
 	Troubles  []sites.InstanceTrouble // of Status.Serving, in the same order
 	Warnings  []sites.OptionWarning
 	Hosts     []Host // that the report is about, the site's own name first
-	Zone      Zone   // of its own name
 	Addresses []netip.Addr
 	Runtime   sites.RuntimeInfo
 }

@@ -42,10 +42,9 @@ func well() Site {
 			Release: &sites.Release{Number: 3, State: sites.ReleaseReady, ActivatedAt: noon.Add(-day)},
 		},
 		Hosts: []Host{
-			{Name: host, Answer: sites.NameAnswer{Zone: zone, Exists: true, Addresses: []netip.Addr{here}}, Route: sites.Route{Site: "hello"}, Certificate: certificate(host)},
+			{Name: host, Answer: sites.NameAnswer{Zone: zone, Exists: true, Addresses: []netip.Addr{here}}, Zone: Zone{Zone: sites.Zone{Name: zone}, Delegation: sites.Delegation{State: sites.DelegationGood, Parent: "example.org"}}, Route: sites.Route{Site: "hello"}, Certificate: certificate(host)},
 			{Name: www, Domain: domain, Route: sites.Route{Site: "hello"}, Certificate: certificate(www)},
 		},
-		Zone:    Zone{Zone: sites.Zone{Name: zone}, Delegation: sites.Delegation{State: sites.DelegationGood, Parent: "example.org"}},
 		Runtime: sites.RuntimeInfo{Name: "docker", Version: "28"},
 	}
 }
@@ -93,7 +92,7 @@ func TestWhatIsWrongWithASite(t *testing.T) {
 	}{
 		"no address":        {func(s *Site) { s.Hosts[0].Answer.Addresses = nil }, Fault, TopicName, host + " has no address"},
 		"another's address": {func(s *Site) { s.Hosts[0].Answer.Addresses[0] = netip.MustParseAddr("198.51.100.1") }, Fault, TopicName, "198.51.100.1"},
-		"not delegated":     {func(s *Site) { s.Zone.Delegation.State = sites.DelegationMissing }, Fault, TopicZone, zone},
+		"not delegated":     {func(s *Site) { s.Hosts[0].Zone.Delegation.State = sites.DelegationMissing }, Fault, TopicZone, zone},
 		"no route":          {func(s *Site) { s.Hosts[0].Route = sites.Route{} }, Fault, TopicRoute, host},
 		"another's route":   {func(s *Site) { s.Hosts[1].Route.Site = "other" }, Fault, TopicRoute, www},
 		"certificate over":  {func(s *Site) { s.Hosts[0].Certificate.NotAfter = noon.Add(-time.Hour) }, Fault, TopicCertificate, "browsers warn"},
@@ -111,6 +110,7 @@ func TestWhatIsWrongWithASite(t *testing.T) {
 		"domain waits and is asked about": {func(s *Site) {
 			s.Asked, s.Hosts[1].Domain.State, s.Hosts[1].Domain.Last.Sentence = www, sites.DomainWaiting, www+" has no record yet."
 		}, Fault, TopicDomain, "not in use yet. " + www + " has no record yet."},
+		"domain in a zone here": {func(s *Site) { s.Hosts[1].Domain.Hosted = true }, Fault, TopicName, www + " has no address"},
 		"domain lapsed": {func(s *Site) {
 			d := s.Hosts[1].Domain
 			d.State, d.StrayedAt, d.Last.Sentence = sites.DomainLapsed, noon.Add(-2*day), www+" points at 198.51.100.1, which is not this server."
