@@ -105,8 +105,8 @@ func forgive(server string, ours, theirs *dns.Msg) {
 			theirs.Extra, ours.Extra = withoutNameserver(theirs.Extra), withoutNameserver(ours.Extra)
 		}
 	}
-	// Both give glue with referrals only, not for a mail host.
-	if server != "knotd" && question.Qtype == dns.TypeMX && within(lines(theirs.Extra), lines(ours.Extra)) {
+	// Both give glue with referrals only, not for a mail host; NSD has no addresses for services at all.
+	if server != "knotd" && (question.Qtype == dns.TypeMX || question.Qtype == dns.TypeHTTPS) && within(lines(theirs.Extra), lines(ours.Extra)) {
 		ours.Extra = theirs.Extra
 	}
 	switch server {
@@ -124,6 +124,11 @@ func forgive(server string, ours, theirs *dns.Msg) {
 		if question.Qtype == dns.TypeNSEC && ours.Authoritative != theirs.Authoritative {
 			*theirs = *ours
 		}
+		// It goes on behind a CNAME at which a service's alias points, and gives the owner's addresses, which are there as hints, too.
+		own := !strings.HasPrefix(question.Name, "svc") || strings.HasPrefix(question.Name, "svca.")
+		if question.Qtype == dns.TypeHTTPS && own && within(lines(ours.Extra), lines(theirs.Extra)) {
+			ours.Extra = theirs.Extra
+		}
 		// It gives with a referral no addresses that are the zone's own, for which the resolver could ask it.
 		if len(ours.Extra) > len(theirs.Extra) && slices.ContainsFunc(ours.Ns, delegates) {
 			ours.Extra = withoutNameserver(ours.Extra)
@@ -136,6 +141,15 @@ func forgive(server string, ours, theirs *dns.Msg) {
 		// It does not repeat as a proof the NSEC records of a wildcard that it gives as the answer.
 		if question.Qtype == dns.TypeNSEC && len(theirs.Ns) == 0 {
 			ours.Ns = nil
+		}
+		// It follows one alias of a service, and proves what its target does not have; it follows what is no alias, too.
+		if question.Qtype == dns.TypeHTTPS {
+			theirs.Extra = slices.DeleteFunc(theirs.Extra, func(rr dns.RR) bool {
+				return covered(rr) == dns.TypeNSEC || covered(rr) == dns.TypeNSEC3 || question.Name == "svc1.example.test." && covered(rr) == dns.TypeHTTPS
+			})
+			if within(lines(theirs.Extra), lines(ours.Extra)) {
+				ours.Extra = theirs.Extra
+			}
 		}
 		// It has no YXDOMAIN for a name that a DNAME would make too long.
 		if ours.Rcode == dns.RcodeYXDomain && theirs.Rcode == dns.RcodeNameError {

@@ -228,7 +228,7 @@ func (z *Snapshot) addTargets(r *Reply, set *Set, above string) {
 // addService adds the records by which the target of an alias is served, and their targets in turn (RFC 9460 section 4.1).
 func (z *Snapshot) addService(r *Reply, e *entry, rrtype uint16) {
 	at := e.index(rrtype)
-	if at < 0 || len(r.Additional) >= 2*maxChain || z.find([]byte(e.name.key)).cut != nil {
+	if at < 0 || len(r.Additional) >= 2*maxChain || has(r.Answer, e.name.wire) || z.find([]byte(e.name.key)).cut != nil {
 		return
 	}
 	r.Additional = append(r.Additional, e.placed(at, r.dnssec))

@@ -1,7 +1,10 @@
 package zone
 
 import (
+	"strings"
 	"testing"
+
+	"berth/sites"
 
 	"github.com/miekg/dns"
 )
@@ -98,6 +101,34 @@ func TestGlueComesFirst(t *testing.T) {
 		z.Current().Lookup(&r, key, dns.TypeA, true)
 		if !r.Referral || r.Glue != c.glue || len(r.Additional) != c.glue+c.other {
 			t.Errorf("%s: referral %v, %d of %d sets are glue, want %d of %d", c.cut, r.Referral, r.Glue, len(r.Additional), c.glue, c.glue+c.other)
+		}
+	}
+}
+
+// With an alias of a service go the records of its target and their addresses, as far as there are any and they are the zone's; a loop ends.
+func TestAliasesOfServicesAreFollowed(t *testing.T) {
+	z := newZone(t, testConfig())
+	ch := full(1)
+	for owner, data := range map[string]string{
+		"far": "0 near.example.test.", "near": "0 svc.example.test.", "svc": "1 host.example.test. alpn=h2", "mode": "1 svc.example.test.",
+		"loop1": "0 loop2.example.test.", "loop2": "0 loop1.example.test.", "gone": "0 missing.example.test.", "away": "0 svc.elsewhere.test.",
+		"hidden": "0 x.cut.example.test.", "x.cut": "1 .",
+	} {
+		ch.RRSets = append(ch.RRSets, sites.RRSet{Name: owner + ".example.test", Type: "SVCB", TTL: 60, Data: []string{data}})
+	}
+	ch.RRSets = append(ch.RRSets, sites.RRSet{Name: "host.example.test", Type: "A", TTL: 60, Data: []string{"192.0.2.7"}},
+		sites.RRSet{Name: "cut.example.test", Type: "NS", TTL: 60, Data: []string{"ns.elsewhere.test."}})
+	z.Apply(ch)
+	for owner, want := range map[string]string{
+		"far": "near SVCB, svc SVCB, host A", "near": "svc SVCB, host A", "svc": "host A", "mode": "", "loop1": "loop2 SVCB", "gone": "", "away": "", "hidden": "",
+	} {
+		m := message(t, z, dns.Question{Name: owner + ".example.test.", Qtype: dns.TypeSVCB, Qclass: dns.ClassINET}, false)
+		var got []string
+		for _, rr := range m.Extra {
+			got = append(got, strings.TrimSuffix(rr.Header().Name, ".example.test.")+" "+dns.TypeToString[rr.Header().Rrtype])
+		}
+		if text := strings.Join(got, ", "); text != want || len(m.Answer) != 1 {
+			t.Errorf("%s: %d answers and %q, want %q", owner, len(m.Answer), text, want)
 		}
 	}
 }

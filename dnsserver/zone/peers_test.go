@@ -34,6 +34,12 @@ UpperCase A 192.0.2.4
 a.b.c TXT deep
 _sip._tcp SRV 1 2 5060 mail
 svc HTTPS 1 www alpn=h2
+svc1 HTTPS 1 svc alpn=h2
+svc0 HTTPS 0 svc
+svc00 HTTPS 0 svc0
+svcn HTTPS 0 missing
+svcc HTTPS 0 host.secure
+svca HTTPS 0 alias
 _443._tcp.www TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 unknown TYPE65400 \# 4 01020304
 a\.b TXT dotted
@@ -235,7 +241,7 @@ func questionsAbout(rrs []dns.RR) []dns.Question {
 		}
 		for _, rrtype := range []uint16{
 			dns.TypeA, dns.TypeNS, dns.TypeCNAME, dns.TypeSOA, dns.TypeMX, dns.TypeTXT, dns.TypeAAAA, dns.TypeDS,
-			dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeDNAME, dns.TypeNSEC3PARAM, 65400,
+			dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeDNAME, dns.TypeNSEC3PARAM, dns.TypeSRV, dns.TypeHTTPS, dns.TypeTLSA, dns.TypeCAA, 65400,
 		} {
 			questions = append(questions, dns.Question{Name: host, Qtype: rrtype, Qclass: dns.ClassINET})
 		}
