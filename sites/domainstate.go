@@ -87,6 +87,11 @@ func (s *Service) activateDomain(ctx context.Context, seenOf Site, seen Domain) 
 		if err := unaltered(ctx, e, seen); err != nil {
 			return err
 		}
+		if seen.State == DomainWaiting {
+			if err := unhosted(ctx, e, seen.Name); err != nil {
+				return err
+			}
+		}
 		if err := s.freeDomain(ctx, e, Actor{ID: site.Owner}, site, seen.Name); err != nil {
 			return err
 		}
@@ -103,6 +108,15 @@ func (s *Service) activateDomain(ctx context.Context, seenOf Site, seen Domain) 
 	})
 	if err == nil {
 		s.domains.enrol(after, s.domains.pause(after, 0))
+	}
+	return err
+}
+
+// unhosted refuses a name of a zone that is kept here: only admins add those.
+func unhosted(ctx context.Context, r ZoneReader, name string) error {
+	hosted, err := hostedIn(ctx, r, name)
+	if err == nil && hosted.ID != 0 {
+		err = Refuse(ErrConflict, "%s lies in %s, which is kept here now.", name, hosted.Name)
 	}
 	return err
 }
