@@ -148,8 +148,8 @@ func (s *Service) see(ctx context.Context, site Site, d Domain) (v verdict, know
 	case hosted.ID == 0:
 	case d.State != DomainWaiting:
 		return verdict{leads: true, proves: true}, true, nil
-	default: // whatever records lead here are the operator's, who would not mean them for the site to have
-		return verdict{sentence: fmt.Sprintf("%s lies in %s, which the operator keeps here now. Remove it, and ask the operator to add it.", d.Name, hosted.Name)}, true, nil
+	default: // whatever records lead here are the admins', who would not mean them for the site to have
+		return verdict{sentence: fmt.Sprintf("%s lies in %s, which is kept here now. Remove it, and ask an admin to add it.", d.Name, hosted.Name)}, true, nil
 	}
 	j := judgement{domain: d, host: s.names.Host(site.Name), zone: s.zone}
 	if j.aliasProves, err = s.aliasProves(ctx, s.store, site); err != nil {

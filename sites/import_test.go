@@ -69,12 +69,12 @@ func outline(in sites.Import) string {
 func TestAnImportIsShownBeforeItIsDone(t *testing.T) {
 	b := boot(t)
 	b.addZone(custom)
-	before := len(b.edge.changes)
+	before := len(b.edge.edits())
 	shown := b.plan(sites.ImportMerge, zoneFile)
 	if got := outline(shown); got != "+7 ~0 -0 =0 !0" || len(shown.Faults) == 0 {
 		t.Fatalf("shown %s, %+v", got, shown.Faults)
 	}
-	if found, err := b.Records(t.Context(), b.root, sites.RecordFilter{Zone: custom}); err != nil || len(found) != 0 || len(b.edge.changes) != before {
+	if found, err := b.Records(t.Context(), b.root, sites.RecordFilter{Zone: custom}); err != nil || len(found) != 0 || len(b.edge.edits()) != before {
 		t.Fatalf("a preview changed the zone: %v, %v", found, err)
 	}
 	done, err := b.apply(sites.ImportMerge, zoneFile, shown.Hash)
