@@ -380,3 +380,22 @@ func TestJournalFilesAreBounded(t *testing.T) {
 	l.service.Drop("example.test")
 	eventually(t, "a zone that has gone has no journal", func() bool { return len(filesIn(t, l.dir)) == 0 })
 }
+
+// Where the disk takes no journal, peers are served all the same.
+func TestJournalsWithoutADisk(t *testing.T) {
+	l := newLives(t)
+	l.dir = filepath.Join(l.dir, "file", "below")
+	if err := os.WriteFile(filepath.Dir(l.dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.begin()
+	l.hold()
+	random := mathrand.New(mathrand.NewPCG(5, 6))
+	for range 5 {
+		l.change(random)
+	}
+	began := time.Now()
+	if n := l.follow(); n == 0 || time.Since(began) > l.service.limits.wait {
+		t.Errorf("%d transfers are incremental, after %v", n, time.Since(began))
+	}
+}
