@@ -95,9 +95,10 @@ func (l *findings) ok(topic Topic, format string, args ...any) {
 	*l = append(*l, Finding{Topic: topic, Level: OK, Sentence: fmt.Sprintf(format, args...)})
 }
 
-// add takes a sentence whose last part may be empty.
+// add takes a sentence whose last part may be empty, or lack its stop, as what it quotes does.
 func (l *findings) add(level Level, topic Topic, sentence, remedy string) {
-	*l = append(*l, Finding{Topic: topic, Level: level, Sentence: strings.TrimSpace(sentence), Remedy: remedy})
+	sentence = strings.TrimSuffix(strings.TrimSpace(sentence), ".") + "."
+	*l = append(*l, Finding{Topic: topic, Level: level, Sentence: sentence, Remedy: remedy})
 }
 
 // quote adds what another part has said. Its first sentence is what is so, and those after it what would make it right; where there are none
