@@ -76,7 +76,7 @@ func TestSitesOfOthers(t *testing.T) {
 	w := newWorld(t)
 	w.site("ann", "hello", "index.html")
 	b, own := w.login("root"), w.login("ann")
-	for _, page := range []string{"", "/traffic", "/logs", "/access", "/domains", "/records", "/settings", "/delete"} {
+	for _, page := range []string{"", "/traffic", "/logs", "/access", "/domains", "/records", "/settings", "/why", "/delete"} {
 		if at := b.open("/sites/hello"+page).Find(".nav [aria-current]").AttrOr("href", ""); at != "/admin/sites" {
 			t.Errorf("%s of another's site is shown to be at %q", page, at)
 		}

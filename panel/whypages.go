@@ -15,13 +15,16 @@ import (
 // siteWhyPage says what keeps visitors from a site.
 func (p *Panel) siteWhyPage(c echo.Context, who visitor) error {
 	liftDeadlines(c.Response())
-	name := siteParam(c)
-	report, err := p.diagnoseSite(c.Request().Context(), who.actor, name, "", nil)
+	site, err := p.service.Site(c.Request().Context(), who.actor, siteParam(c))
+	if err != nil {
+		return err
+	}
+	report, err := p.diagnoseSite(c.Request().Context(), who.actor, site.Name, "", nil)
 	if err != nil {
 		return err
 	}
 	view := whyView(report)
-	view.Shell, view.Site = p.shell(c, "Something wrong?", templates.SectionSites), name
+	view.Shell, view.Site = p.shell(c, "Something wrong with "+site.Name+"?", siteSection(who, site)), site.Name
 	return p.render(c, http.StatusOK, templates.SiteWhy(view))
 }
 
