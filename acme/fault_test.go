@@ -47,7 +47,14 @@ func TestCAInTroubleIsNotHammered(t *testing.T) {
 			if m.presented(t, "z."+testZone) == nil || m.Certificate("z."+testZone).Serial != m.Certificate("*."+testZone).Serial {
 				t.Error("the wildcard does not serve meanwhile")
 			}
+			eventually(t, wait, "it is told that the CA is spared", func() bool {
+				waits := m.Waits()
+				return len(waits) == 1 && waits[0].Until.After(time.Now()) && !waits[0].Orders && waits[0].Told == (name == "rate limited")
+			})
 			for _, f := range failed(m) {
+				if f.Retry.Before(time.Now().Add(-wait)) {
+					t.Errorf("%s is tried again at %s", f.Host, f.Retry)
+				}
 				if !strings.Contains(f.LastError, c.word) || strings.Contains(f.LastError, "told to") {
 					t.Errorf("what people are told: %q", f.LastError)
 				}

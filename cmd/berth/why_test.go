@@ -248,3 +248,23 @@ func TestWhyTellsOfInstancesAndEngine(t *testing.T) {
 	gate.set(true)
 	eventually(t, time.Minute, "the engine is back", func() error { return p.checkWhy(0, "ok", "runtime", "docker", "") })
 }
+
+// TestWhySaysThatAServiceIsOnlyStarting asks while somebody has the directory's lock and no socket.
+func TestWhySaysThatAServiceIsOnlyStarting(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lockDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		_, err := whyCommand{local: local{DataDir: dir}}.ask(t.Context())
+		return err
+	}
+	if err := ask(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("berth (process %d) runs with %s, but does not answer yet", os.Getpid(), dir)) {
+		t.Errorf("with the lock: %v", err)
+	}
+	unlock()
+	if err := ask(); err == nil || !strings.Contains(err.Error(), "there is no data of berth in "+dir) {
+		t.Errorf("without: %v", err)
+	}
+}
