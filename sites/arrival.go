@@ -17,6 +17,7 @@ type Arrival struct {
 	service *Service
 	actor   Actor
 	site    Site            // as it was when the upload began
+	number  int64           // in the order of arrival
 	zip     string          // path of the file
 	unfit   error           // why it cannot be unpacked, where that is known already
 	turn    <-chan struct{} // closed once it is this one's turn among those of the site; nil: it is
@@ -71,7 +72,7 @@ func (s *Service) receive(ctx context.Context, actor Actor, site Site, archive i
 // newArrival takes the last place among the uploads of a site that have arrived. The end of the arrival makes room again.
 func (s *Service) newArrival(actor Actor, site Site, zip string) *Arrival {
 	arrival := &Arrival{service: s, actor: actor, site: site, zip: zip, done: make(chan struct{})}
-	arrival.turn = s.conditions.beginUnpacking(site.ID, arrival.done)
+	arrival.number, arrival.turn = s.conditions.beginUnpacking(site.ID, arrival.done)
 	return arrival
 }
 

@@ -12,6 +12,8 @@ type conditions struct {
 	mu    sync.Mutex
 	sites map[SiteID]*condition
 	clock uint64 // counts modifications of instances
+
+	arrivals int64 // number of the last upload that has arrived
 }
 
 type condition struct {
@@ -87,17 +89,25 @@ func (c *conditions) end(id SiteID) {
 	}
 }
 
-// beginUnpacking counts an upload that has arrived, and that has ended when done is closed. It returns the channel that tells the same of
-// the one that has arrived before it, nil where that is over. What became of one before is not told any more.
-func (c *conditions) beginUnpacking(id SiteID, done <-chan struct{}) (before <-chan struct{}) {
+// beginUnpacking counts an upload that has arrived, and that has ended when done is closed. It returns its number, and the channel that
+// tells the same of the one that has arrived before it, nil where that is over. What became of one before is not told any more.
+func (c *conditions) beginUnpacking(id SiteID, done <-chan struct{}) (number int64, before <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.arrivals++
 	cond := c.locked(id)
 	if cond.unpacking > 0 {
 		before = cond.newest
 	}
 	cond.unpacking, cond.newest, cond.lost = cond.unpacking+1, done, ""
-	return before
+	return c.arrivals, before
+}
+
+// arrivedUntil has the numbers of arrivals go on after one.
+func (c *conditions) arrivedUntil(number int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.arrivals = max(c.arrivals, number)
 }
 
 // endUnpacking undoes beginUnpacking, with what is to be told of an upload that came to nothing.

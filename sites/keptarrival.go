@@ -41,15 +41,13 @@ func (a *Arrival) keep(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("sync: %w", err)
 	}
-	kept := KeptArrival{Site: a.site.ID, Account: a.actor.ID, Origin: a.actor.Origin, File: filepath.Base(a.zip)}
+	kept := KeptArrival{ID: a.number, Site: a.site.ID, Account: a.actor.ID, Origin: a.actor.Origin, File: filepath.Base(a.zip)}
 	event := eventBy(a.actor, "release.arrive", a.site.Name, Size(bytes))
 	err = a.service.commit(ctx, event, func(e *edit) error {
-		_, err := readOwn(ctx, e, a.actor, a.site.ID)
-		if err != nil {
+		if _, err := readOwn(ctx, e, a.actor, a.site.ID); err != nil {
 			return err
 		}
-		kept.ID, err = e.InsertArrival(ctx, kept)
-		return err
+		return e.InsertArrival(ctx, kept)
 	})
 	if err != nil {
 		return 0, err
@@ -100,6 +98,9 @@ func (s *Service) resumeArrivals(ctx context.Context) error {
 	all, err := s.store.Arrivals(ctx)
 	if err != nil {
 		return err
+	}
+	if len(all) > 0 {
+		s.conditions.arrivedUntil(all[len(all)-1].ID)
 	}
 	for _, kept := range all {
 		if err := s.resume(ctx, kept); err != nil {

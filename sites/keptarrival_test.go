@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,6 +101,40 @@ func TestWhatIsSaidToHaveArrivedOutlastsACrash(t *testing.T) {
 	resumed := slices.DeleteFunc(slices.Clone(log), func(action string) bool { return action != "release.resume" })
 	if !slices.Equal(log[:4], []string{"site.create", "release.arrive", "release.arrive", "release.resume"}) || len(resumed) != 2 {
 		t.Errorf("the log has %q", log)
+	}
+}
+
+// TestKeptArrivalsComeInTheOrderOfArrival has the later upload be kept before the one that came before it, which may take longer to
+// reach the disk, and berth end twice.
+func TestKeptArrivalsComeInTheOrderOfArrival(t *testing.T) {
+	b, _ := holdUnpacking(t, unpack)
+	b.create("hello")
+	var arrivals []*sites.Arrival
+	for _, content := range []string{"one", "two"} {
+		arrival, err := b.Receive(t.Context(), b.ann, "hello", strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrivals = append(arrivals, arrival)
+	}
+	for _, arrival := range slices.Backward(arrivals) {
+		if err := arrival.Keep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = b.crash(asItIs, true)
+	b.keep(b.ann, "hello", "three")
+	b = b.crash(asItIs, false)
+	b.settled()
+	p, _ := b.edge.at("hello." + zone)
+	for number, want := range []string{"one", "two", "three"} {
+		file := filepath.Join(filepath.Dir(p.Root), strconv.Itoa(number+1), "index.html")
+		if content, err := os.ReadFile(file); string(content) != want {
+			t.Errorf("release %d is %q, %v; want %q", number+1, content, err, want)
+		}
+	}
+	if st := b.await("hello"); st.Active != 3 {
+		t.Errorf("%+v", st)
 	}
 }
 

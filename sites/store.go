@@ -150,7 +150,7 @@ type SiteWriter interface {
 	InsertRelease(ctx context.Context, r Release) error
 	UpdateRelease(ctx context.Context, r Release) error
 	DeleteRelease(ctx context.Context, site SiteID, number int) error // never one that the site names
-	InsertArrival(ctx context.Context, a KeptArrival) (int64, error)
+	InsertArrival(ctx context.Context, a KeptArrival) error
 	UpdateArrival(ctx context.Context, a KeptArrival) error // its starts
 	DeleteArrival(ctx context.Context, id int64) error
 }

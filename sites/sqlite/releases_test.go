@@ -98,15 +98,13 @@ func TestKeptArrivals(t *testing.T) {
 	var kept [3]sites.KeptArrival
 	write(t, s, func(tx sites.Tx) (err error) {
 		for i := range kept {
-			kept[i] = sites.KeptArrival{Site: id, Account: owner, Origin: "192.0.2.1", File: string(rune('c' - i))}
-			var insertErr error
-			kept[i].ID, insertErr = tx.InsertArrival(t.Context(), kept[i])
-			err = errors.Join(err, insertErr)
+			kept[i] = sites.KeptArrival{ID: int64(7 - i), Site: id, Account: owner, Origin: "192.0.2.1", File: string(rune('c' - i))}
+			err = errors.Join(err, tx.InsertArrival(t.Context(), kept[i]))
 		}
 		kept[2].Starts = 2
 		return errors.Join(err, tx.UpdateArrival(t.Context(), kept[2]), tx.DeleteArrival(t.Context(), kept[0].ID))
 	})
-	if all, err := s.Arrivals(t.Context()); err != nil || len(all) != 2 || all[0] != kept[1] || all[1] != kept[2] {
+	if all, err := s.Arrivals(t.Context()); err != nil || len(all) != 2 || all[0] != kept[2] || all[1] != kept[1] {
 		t.Errorf("%+v, %v", all, err)
 	}
 	write(t, s, func(tx sites.Tx) error { return tx.DeleteSite(t.Context(), id) })

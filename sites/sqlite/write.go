@@ -115,9 +115,10 @@ func (t tx) DeleteRelease(ctx context.Context, site sites.SiteID, number int) er
 	return err
 }
 
-func (t tx) InsertArrival(ctx context.Context, a sites.KeptArrival) (int64, error) {
-	return t.insert(ctx, "insert arrival", `INSERT INTO arrivals (site_id, account_id, origin, file, starts) VALUES (?, ?, ?, ?, ?)`,
-		a.Site, a.Account, a.Origin, a.File, a.Starts)
+func (t tx) InsertArrival(ctx context.Context, a sites.KeptArrival) error {
+	_, err := t.exec(ctx, "insert arrival", `INSERT INTO arrivals (id, site_id, account_id, origin, file, starts) VALUES (?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Site, a.Account, a.Origin, a.File, a.Starts)
+	return err
 }
 
 func (t tx) UpdateArrival(ctx context.Context, a sites.KeptArrival) error {
