@@ -64,7 +64,7 @@ func (p *Panel) changePassword(c echo.Context, who visitor) error {
 	if err := p.sessions.Login(ctx, int64(who.account.ID), fingerprint(who.account)); err != nil {
 		return err
 	}
-	http.SetCookie(c.Response(), auth.NewDevice(int64(who.account.ID), who.account.PasswordHash))
+	http.SetCookie(c.Response(), newDevice(who.account))
 	text := "Your password is changed. Wherever else you were logged in, you are logged out."
 	if field("end_tokens") != "" {
 		if err := p.endTokens(ctx, who.actor, who.account); err != nil {

@@ -84,7 +84,11 @@ func (w *world) twoStepActs(b *browser) []act {
 		b.send(http.MethodPost, "/login", formType, strings.NewReader("account=root&password="+url.QueryEscape(testPassword)))
 	}
 	ofBob := func() {
-		if err := w.TurnOnTwoStep(w.t.Context(), w.actor("bob"), sites.TwoStep{Secret: []byte("x")}); err != nil {
+		bob, err := w.Account(w.t.Context(), "bob")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.TurnOnTwoStep(w.t.Context(), w.actor("bob"), bob.PasswordHash, sites.TwoStep{Secret: []byte("x")}); err != nil {
 			w.t.Fatal(err)
 		}
 	}

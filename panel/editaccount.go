@@ -88,7 +88,7 @@ func (p *Panel) editAccount(c echo.Context, who visitor) error {
 		return p.wrongAccount(c, who, account, typed, err, "role", "sites", "storage_mb")
 	}
 	if account.ID == who.account.ID && typed.Role != string(account.Role) {
-		return p.steppedDown(c, account, sites.Role(typed.Role))
+		return p.steppedDown(c, who.account, sites.Role(typed.Role))
 	}
 	return p.done(c, templates.EditAccountPath(account.Name), "The account "+account.Name+" is changed.")
 }

@@ -72,7 +72,7 @@ func (p *Panel) loggedIn(c echo.Context, account sites.Account, from auth.Client
 	if err := p.sessions.Login(c.Request().Context(), int64(account.ID), fingerprint(account)); err != nil {
 		return err
 	}
-	http.SetCookie(c.Response(), auth.NewDevice(int64(account.ID), account.PasswordHash))
+	http.SetCookie(c.Response(), newDevice(account))
 	p.notify(c, templates.NoticeSuccess, "You are logged in as "+account.Name+".")
 	return c.Redirect(http.StatusSeeOther, localPath(next, templates.PathSites))
 }
@@ -89,7 +89,16 @@ func (p *Panel) tooMany(c echo.Context, account string, from auth.Client) (fault
 
 // clientOf is who tries to log in to the account.
 func clientOf(r *http.Request, account sites.Account) auth.Client {
-	return auth.Client{Addr: clientAddr(r), Device: auth.Device(r, int64(account.ID), account.PasswordHash)}
+	client := auth.Client{Addr: clientAddr(r)}
+	if account.ID != 0 {
+		client.Device = auth.Device(r, int64(account.ID), fingerprint(account))
+	}
+	return client
+}
+
+// newDevice is the cookie for a browser that has just shown all that the account asks for.
+func newDevice(account sites.Account) *http.Cookie {
+	return auth.NewDevice(int64(account.ID), fingerprint(account))
 }
 
 // checkLogin checks the password; that of no account is never right. A wrong one is told in the audit log.

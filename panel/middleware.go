@@ -87,7 +87,10 @@ func (p *Panel) browser(next echo.HandlerFunc) echo.HandlerFunc {
 			c.SetRequest(r)
 			c.SetResponse(echo.NewResponse(w, c.Echo()))
 			c.Set(keySession, true)
-			err := p.meet(c)
+			err := readForm(c)
+			if err == nil {
+				err = p.meet(c)
+			}
 			if err == nil {
 				err = p.recoverPanic(next)(c)
 			}

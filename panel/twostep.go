@@ -143,24 +143,23 @@ func (p *Panel) turnOnTwoStep(c echo.Context, who visitor) error {
 		return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong})
 	}
 	codes, hashes := auth.NewRecoveryCodes()
-	if err := p.service.TurnOnTwoStep(ctx, who.actor, sites.TwoStep{Secret: secret, Used: step, Recovery: hashes}); err != nil {
+	since, err := p.service.TurnOnTwoStep(ctx, who.actor, who.account.PasswordHash, sites.TwoStep{Secret: secret, Used: step, Recovery: hashes})
+	if err != nil {
 		return err
 	}
-	if err := p.renewSession(c, who); err != nil {
+	if err := p.renewSession(c, who, since); err != nil {
 		return err
 	}
 	return p.showCodes(c, who, codes, "Two-step login is on. Wherever else you were logged in, you are logged out.")
 }
 
-// renewSession keeps this browser logged in after a change that ends the account's sessions.
-func (p *Panel) renewSession(c echo.Context, who visitor) error {
-	ctx := c.Request().Context()
+// renewSession keeps this browser logged in after two-step login was turned on or off, which ends the account's sessions. The other
+// credentials are those that it has shown: what has changed beside ends this session, too.
+func (p *Panel) renewSession(c echo.Context, who visitor, twoStepSince time.Time) error {
 	p.streams.endAccount(who.account.ID)
-	account, err := p.service.AccountByID(ctx, who.account.ID)
-	if err != nil {
-		return err
-	}
-	return p.sessions.Login(ctx, int64(account.ID), fingerprint(account))
+	who.account.TwoStepSince = twoStepSince
+	http.SetCookie(c.Response(), newDevice(who.account))
+	return p.sessions.Login(c.Request().Context(), int64(who.account.ID), fingerprint(who.account))
 }
 
 func (p *Panel) showCodes(c echo.Context, who visitor, codes []string, notice string) error {
@@ -181,7 +180,7 @@ func (p *Panel) replaceRecoveryCodes(c echo.Context, who visitor) error {
 		return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong})
 	}
 	codes, hashes := auth.NewRecoveryCodes()
-	if err := p.service.ReplaceRecoveryCodes(c.Request().Context(), who.actor, hashes); err != nil {
+	if err := p.service.ReplaceRecoveryCodes(c.Request().Context(), who.actor, who.account.PasswordHash, hashes); err != nil {
 		return err
 	}
 	return p.showCodes(c, who, codes, "Your recovery codes are new; those before open nothing any more.")
@@ -199,10 +198,10 @@ func (p *Panel) turnOffTwoStep(c echo.Context, who visitor) error {
 	if len(wrong) > 0 {
 		return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong, FaultyOff: true})
 	}
-	if err := p.service.TurnOffTwoStep(c.Request().Context(), who.actor, who.account.Name); err != nil {
+	if err := p.service.GiveUpTwoStep(c.Request().Context(), who.actor, who.account.PasswordHash); err != nil {
 		return err
 	}
-	if err := p.renewSession(c, who); err != nil {
+	if err := p.renewSession(c, who, time.Time{}); err != nil {
 		return err
 	}
 	return p.done(c, templates.PathAccount, "Two-step login is off: your password is enough.")

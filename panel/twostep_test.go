@@ -2,7 +2,11 @@ package panel
 
 import (
 	"encoding/base32"
+	"errors"
+	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"berth/panel/auth"
+	"berth/sites"
 )
 
 // turnOn has the logged-in browser set two-step login up, and returns the key of the app and the recovery codes.
@@ -179,6 +184,108 @@ func TestACodeWithoutAPassword(t *testing.T) {
 	b.submit("#code-form", map[string]string{"code": appCode(t, key, 30*time.Second)})
 	if b.page.status != http.StatusForbidden {
 		t.Errorf("the password was changed meanwhile: %d at %s", b.page.status, b.page.path)
+	}
+}
+
+// slowly sends a form whose end waits until meanwhile has run, once the panel reads it.
+func (b *browser) slowly(path, form string, meanwhile func()) {
+	b.t.Helper()
+	body, typing := io.Pipe()
+	ctx := httptrace.WithClientTrace(b.t.Context(), &httptrace.ClientTrace{Got100Continue: func() {
+		go func() {
+			meanwhile()
+			_, err := io.WriteString(typing, form)
+			typing.CloseWithError(err)
+		}()
+	}})
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", formType)
+	r.Header.Set("Expect", "100-continue")
+	transport := b.client.Transport.(*http.Transport).Clone()
+	transport.ExpectContinueTimeout = time.Minute
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport, Jar: b.client.Jar, CheckRedirect: b.client.CheckRedirect}).Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	res.Body.Close()
+}
+
+// TestAFormThatOutlastsItsSession has a thief with ann's password send forms whose end comes after she has changed it.
+func TestAFormThatOutlastsItsSession(t *testing.T) {
+	for path, fields := range map[string]url.Values{
+		"/account/two-step":     {"current": {testPassword}},
+		"/account/two-step/off": {"current": {testPassword}},
+		"/account/tokens":       {"label": {"mine"}},
+	} {
+		w := newWorld(t)
+		thief := w.login("ann")
+		if path == "/account/two-step/off" {
+			thief.turnOn()
+		} else {
+			thief.open("/account/two-step")
+			fields.Set("code", appCode(t, thief.appKey(), 0))
+		}
+		before, err := w.Account(t.Context(), "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		thief.slowly(path, fields.Encode(), func() {
+			if err := w.SetPassword(t.Context(), w.actor("ann"), "ann", "other"); err != nil {
+				t.Error(err)
+			}
+		})
+		after, err := w.Account(t.Context(), "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !after.TwoStepSince.Equal(before.TwoStepSince) {
+			t.Errorf("%s turns two-step login from %v to %v", path, before.TwoStepSince, after.TwoStepSince)
+		}
+		if tokens, err := w.Tokens(t.Context(), w.actor("ann")); err != nil || len(tokens) > 0 {
+			t.Errorf("%s makes the tokens %v, %v", path, tokens, err)
+		}
+		if thief.open("/account").path == "/account" {
+			t.Errorf("%s keeps the thief logged in", path)
+		}
+	}
+}
+
+// TestAPasswordThatIsChangedMeanwhile is about the time that the check of the password takes.
+func TestAPasswordThatIsChangedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	ann := w.actor("ann")
+	if _, err := w.TurnOnTwoStep(t.Context(), ann, "old", sites.TwoStep{Secret: []byte("x")}); !errors.Is(err, sites.ErrConflict) {
+		t.Errorf("turned on: %v", err)
+	}
+	w.login("ann").turnOn()
+	if err := w.ReplaceRecoveryCodes(t.Context(), ann, "old", nil); !errors.Is(err, sites.ErrConflict) {
+		t.Errorf("codes replaced: %v", err)
+	}
+	if err := w.GiveUpTwoStep(t.Context(), ann, "old"); !errors.Is(err, sites.ErrConflict) {
+		t.Errorf("turned off: %v", err)
+	}
+}
+
+// TestBrowsersFromBeforeGuessNoCodes has a browser that knew the password before be throttled like any stranger's.
+func TestBrowsersFromBeforeGuessNoCodes(t *testing.T) {
+	w := newWorld(t)
+	before, ann := w.login("ann"), w.login("ann")
+	ann.turnOn()
+	w.panel.throttle = auth.NewThrottle() // as after a restart
+	stranger := w.browser()
+	for range 6 {
+		stranger.send(http.MethodPost, "/login", formType, strings.NewReader("account=ann&password=wrong"))
+	}
+	login := "account=ann&password=" + url.QueryEscape(testPassword)
+	if before.send(http.MethodPost, "/login", formType, strings.NewReader(login)); before.page.status != http.StatusTooManyRequests {
+		t.Errorf("a browser from before has guesses of its own: %d", before.page.status)
+	}
+	if ann.send(http.MethodPost, "/login", formType, strings.NewReader(login)); ann.page.path != "/login/code" {
+		t.Errorf("strangers lock out the browser that turned it on: %d", ann.page.status)
 	}
 }
 

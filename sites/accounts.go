@@ -125,8 +125,8 @@ func (s *Service) SetPassword(ctx context.Context, actor Actor, name, hash strin
 func (s *Service) setPassword(ctx context.Context, actor Actor, name string, before *string, hash string) error {
 	return s.commit(ctx, eventBy(actor, "account.password", strings.ToLower(name), ""), func(e *edit) error {
 		account, err := s.accountFor(ctx, e, actor, name)
-		if err == nil && before != nil && account.PasswordHash != *before {
-			err = Refuse(ErrConflict, "The password was changed meanwhile. Log in again with the new one.")
+		if err == nil && before != nil {
+			err = account.stillHas(*before)
 		}
 		if err != nil {
 			return err
@@ -134,6 +134,14 @@ func (s *Service) setPassword(ctx context.Context, actor Actor, name string, bef
 		account.PasswordHash = hash
 		return e.UpdateAccount(ctx, account)
 	})
+}
+
+// stillHas refuses what somebody asks for who has shown to know another password than the account has by now.
+func (a Account) stillHas(hash string) error {
+	if a.PasswordHash != hash {
+		return Refuse(ErrConflict, "The password was changed meanwhile. Log in again with the new one.")
+	}
+	return nil
 }
 
 // ReplacePassword is SetPassword for who has shown to know the password that has the hash before: it is refused as ErrConflict when

@@ -23,25 +23,36 @@ func (s *Service) TwoStep(ctx context.Context, actor Actor) (TwoStep, error) {
 	return s.store.TwoStep(ctx, actor.ID)
 }
 
-// TurnOnTwoStep has logins to the actor's account ask for a code. Its sessions end.
-func (s *Service) TurnOnTwoStep(ctx context.Context, actor Actor, t TwoStep) error {
+// TurnOnTwoStep has logins to the actor's account ask for a code, and returns since when. The account's sessions end. before is the hash
+// of the password that the actor has shown to know, as for ReplacePassword.
+func (s *Service) TurnOnTwoStep(ctx context.Context, actor Actor, before string, t TwoStep) (since time.Time, err error) {
 	t.Account, t.Since = actor.ID, time.Now()
-	return s.commit(ctx, eventBy(actor, "two-step.on", actor.Name, ""), func(e *edit) error {
-		_, err := e.TwoStep(ctx, actor.ID)
-		if err == nil {
-			return Refuse(ErrConflict, "Two-step login is on already.")
-		}
-		if !errors.Is(err, ErrNotFound) {
+	return t.Since, s.commit(ctx, eventBy(actor, "two-step.on", actor.Name, ""), func(e *edit) error {
+		account, err := e.AccountByID(ctx, actor.ID)
+		if err != nil {
 			return err
+		}
+		if err := account.stillHas(before); err != nil {
+			return err
+		}
+		if !account.TwoStepSince.IsZero() {
+			return Refuse(ErrConflict, "Two-step login is on already.")
 		}
 		return e.PutTwoStep(ctx, t)
 	})
 }
 
-// ReplaceRecoveryCodes has the actor's account take these and none of those before.
-func (s *Service) ReplaceRecoveryCodes(ctx context.Context, actor Actor, hashes [][]byte) error {
+// ReplaceRecoveryCodes has the actor's account take these and none of those before; before is as for TurnOnTwoStep.
+func (s *Service) ReplaceRecoveryCodes(ctx context.Context, actor Actor, before string, hashes [][]byte) error {
 	return s.commit(ctx, eventBy(actor, "two-step.codes", actor.Name, ""), func(e *edit) error {
-		t, err := findTwoStep(ctx, e, Account{ID: actor.ID, Name: actor.Name})
+		account, err := e.AccountByID(ctx, actor.ID)
+		if err != nil {
+			return err
+		}
+		if err := account.stillHas(before); err != nil {
+			return err
+		}
+		t, err := findTwoStep(ctx, e, account)
 		if err != nil {
 			return err
 		}
@@ -52,8 +63,20 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, actor Actor, hashes 
 
 // TurnOffTwoStep has the password be enough, for one's own account or as an admin for any. The account's sessions end.
 func (s *Service) TurnOffTwoStep(ctx context.Context, actor Actor, name string) error {
+	return s.turnOffTwoStep(ctx, actor, name, nil)
+}
+
+// GiveUpTwoStep is TurnOffTwoStep for the actor's own account; before is as for TurnOnTwoStep.
+func (s *Service) GiveUpTwoStep(ctx context.Context, actor Actor, before string) error {
+	return s.turnOffTwoStep(ctx, actor, actor.Name, &before)
+}
+
+func (s *Service) turnOffTwoStep(ctx context.Context, actor Actor, name string, before *string) error {
 	return s.commit(ctx, eventBy(actor, "two-step.off", strings.ToLower(name), ""), func(e *edit) error {
 		account, err := s.accountFor(ctx, e, actor, name)
+		if err == nil && before != nil {
+			err = account.stillHas(*before)
+		}
 		if err != nil {
 			return err
 		}
