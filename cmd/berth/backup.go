@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,7 @@ func (b backupCommand) Run(ctx context.Context, c console) error {
 		return releases, err
 	}
 	if b.File == "-" {
+		signal.Ignore(unix.SIGPIPE) // whoever reads may end; what is on its way is removed then, too
 		return backup.Write(ctx, c.out, dir, snapshot)
 	}
 	size, err := writeNew(b.File, func(w io.Writer) error { return backup.Write(ctx, w, dir, snapshot) })
@@ -69,10 +71,10 @@ func snapshotOf(ctx context.Context, c console, dir, path string) (releases []st
 
 // writeNew writes a file that only its owner can read, under its name when it is complete, and returns its size.
 func writeNew(path string, write func(io.Writer) error) (size int64, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("%s is there already; give another name", path)
+	if err := wantNone(path); err != nil {
+		return 0, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	f, err := os.CreateTemp(filepath.Dir(path), ".berth-backup-")
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +86,18 @@ func writeNew(path string, write func(io.Writer) error) (size int64, err error) 
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, err
 	}
-	return info.Size(), unix.Renameat2(unix.AT_FDCWD, f.Name(), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	// Again, since writing takes long. The system could see to it in one step, but not on NFS.
+	if err := wantNone(path); err != nil {
+		return 0, err
+	}
+	return info.Size(), os.Rename(f.Name(), path)
+}
+
+func wantNone(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already; give another name", path)
+	}
+	return nil
 }
 
 func quietLog(c console) *slog.Logger {
@@ -99,6 +112,9 @@ type restoreCommand struct {
 // lostRevisions is more than the changes that can have come after a backup. The zones' serials follow the revisions, and
 // secondaries take no zone with an older serial than theirs.
 const lostRevisions = 1 << 20
+
+// mountedName is what a file system of its own begins with.
+const mountedName = "lost+found"
 
 // Run wants a data directory that is empty, and no service there.
 func (r restoreCommand) Run(ctx context.Context, c console) error {
@@ -116,7 +132,7 @@ func (r restoreCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	defer unlock()
-	err = backup.Read(ctx, in, r.DataDir, []string{lockName}, func(staging string) error { return r.prepare(ctx, c, staging) })
+	err = backup.Read(ctx, in, r.DataDir, []string{lockName, mountedName}, func(staging string) error { return r.prepare(ctx, c, staging) })
 	if errors.Is(err, backup.ErrNotEmpty) {
 		return fmt.Errorf("--data-dir %s: %w; move what is there away, or restore into another directory", r.DataDir, err)
 	}

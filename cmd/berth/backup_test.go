@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -132,6 +133,16 @@ func TestBackupsAndRestoresThatAreRefused(t *testing.T) {
 	err = run(t.Context(), []string{"restore", file, "--data-dir", p.dir}, console{strings.NewReader(""), &out, &out})
 	if err == nil || !strings.Contains(err.Error(), "move what is there away") {
 		t.Errorf("over what is there: %v", err)
+	}
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command("sh", "-c", `"$0" backup - --data-dir "$1" | :`, path, p.dir).Run(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(p.dir, ".staging-*")); len(left) > 0 {
+		t.Errorf("a backup that nobody reads to the end leaves %v", left)
 	}
 	// By standard output and input, into the directory that what was refused has left as it was.
 	var stream bytes.Buffer

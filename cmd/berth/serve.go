@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"berth/sites"
+	"berth/sites/backup"
 )
 
 type serveCommand struct{ config }
@@ -30,6 +31,9 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, started func(*pro
 		return err
 	}
 	defer unlock()
+	if err := backup.Sweep(cfg.DataDir); err != nil {
+		log.Warn("removing what a backup has left failed", "error", err)
+	}
 	// quic-go writes past our log where UDP has small buffers, which docs/operating.md speaks of.
 	if err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -103,6 +104,75 @@ func TestAReleaseThatGoesMeanwhile(t *testing.T) {
 	}
 	if err := backup.Write(t.Context(), &bytes.Buffer{}, dir, snapshot("releases/1/2")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a release that is never there: %v", err)
+	}
+}
+
+// TestReleasesThatKeepGoing has a release go with each snapshot, as on a busy server, more than there are attempts.
+func TestReleasesThatKeepGoing(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()
+	for i := range 20 {
+		tree(t, dir, fmt.Sprintf("releases/1/%d/index.html", i), "page")
+	}
+	asked := 0
+	changing := func(ctx context.Context, path string) (releases []string, err error) {
+		for i := asked; i < 20; i++ {
+			if asked == 0 || i != 15 { // one that has gone from the second on, and was kept by then
+				releases = append(releases, fmt.Sprint("releases/1/", i))
+			}
+		}
+		defer func() {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, fmt.Sprint("releases/1/", asked))))
+			asked++
+		}()
+		return snapshot(releases...)(ctx, path)
+	}
+	var archive bytes.Buffer
+	if err := backup.Write(t.Context(), &archive, dir, changing); err != nil {
+		t.Fatal(err)
+	}
+	if err := backup.Read(t.Context(), &archive, to, nil, wellPrepared); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := asked - 1; i < 20; i++ {
+		if i != 15 {
+			want = append(want, fmt.Sprintf("releases/1/%d/index.html -rw-r--r-- page", i))
+		}
+	}
+	want = append(want, "berth.db -rw------- rows")
+	slices.Sort(want)
+	if got := listing(t, to); !slices.Equal(got, want) {
+		t.Errorf("after %d snapshots there is\n%s", asked, strings.Join(got, "\n"))
+	}
+}
+
+// TestWhatAKilledRunHasLeft has two runs, one within the other, meet what a third has left.
+func TestWhatAKilledRunHasLeft(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()
+	left := []string{".staging-1/berth.db", "rows", ".staging-1/releases/1/1/index.html", "of before"}
+	tree(t, dir, append(left, "releases/1/2/index.html", "hello")...)
+	tree(t, to, left...)
+	var archive bytes.Buffer
+	outer := func(ctx context.Context, path string) ([]string, error) {
+		if err := backup.Write(ctx, &bytes.Buffer{}, dir, snapshot("releases/1/2")); err != nil {
+			t.Errorf("a second run: %v", err)
+		}
+		if err := backup.Sweep(dir); err != nil {
+			t.Error(err)
+		}
+		return snapshot("releases/1/2")(ctx, path)
+	}
+	if err := backup.Write(t.Context(), &archive, dir, outer); err != nil {
+		t.Fatal(err)
+	}
+	if all := listing(t, dir); len(all) != 1 {
+		t.Errorf("after the backups there is %v", all)
+	}
+	if err := backup.Read(t.Context(), &archive, to, nil, wellPrepared); err != nil {
+		t.Fatal(err)
+	}
+	if all := listing(t, to); len(all) != 2 {
+		t.Errorf("after the restore there is %v", all)
 	}
 }
 

@@ -4,5 +4,5 @@
 // It must not know what is in the files; the caller makes the snapshot of the database and says which releases it names. It
 // imports no other package of berth.
 //
-// Write may run concurrently with itself and with the service. Read wants the directory for itself.
+// Write and Sweep may run concurrently with each other, themselves and the service. Read wants the directory for itself.
 package backup

@@ -20,14 +20,14 @@ var ErrNotEmpty = errors.New("the directory is not empty")
 // Read restores an archive that Write made into dir, which must be empty but for what is in except. prepare is called with
 // a directory that has all of it before any of it is in place: on an error of it or of the archive dir stays as it was.
 func Read(ctx context.Context, r io.Reader, dir string, except []string, prepare func(staging string) error) (err error) {
-	if err := wantEmpty(dir, except); err != nil {
-		return err
-	}
-	staging, err := os.MkdirTemp(dir, "restore-")
+	staging, remove, err := makeStaging(dir)
 	if err != nil {
 		return fmt.Errorf("make room for what is restored: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
+	defer func() { err = errors.Join(err, remove()) }()
+	if err := wantEmpty(dir, append([]string{filepath.Base(staging)}, except...)); err != nil {
+		return err
+	}
 	if err := extract(ctx, r, staging); err != nil {
 		return err
 	}

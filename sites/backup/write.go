@@ -29,11 +29,11 @@ type Snapshot func(ctx context.Context, path string) (releases []string, err err
 // Write writes an archive of the data directory to w: a snapshot of the database, the releases that it names, the
 // certificates and what is kept of secondary zones. Logs, uploads that are still arriving and the secrets of the day stay out.
 func Write(ctx context.Context, w io.Writer, dir string, snapshot Snapshot) (err error) {
-	staging, err := os.MkdirTemp(dir, "backup-")
+	staging, remove, err := makeStaging(dir)
 	if err != nil {
 		return fmt.Errorf("make room for the snapshot: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := stage(ctx, dir, staging, snapshot); err != nil {
 		return err
 	}
@@ -46,54 +46,79 @@ func Write(ctx context.Context, w io.Writer, dir string, snapshot Snapshot) (err
 	return errors.Join(err, archive.Close(), zip.Close())
 }
 
-// stage takes the snapshot and keeps the files of its releases by hard links, so that none goes while the archive is written.
+// stage takes the snapshot and keeps the files of its releases by hard links, so that none goes while the archive is written. What an
+// attempt has kept, the next one need not keep again: so even many releases are kept faster than they go.
 func stage(ctx context.Context, dir, staging string, snapshot Snapshot) error {
 	var gone error
+	kept := make(map[string]bool)
 	for range attempts {
-		if err := clear(staging); err != nil {
+		to := filepath.Join(staging, Database)
+		if err := os.RemoveAll(to); err != nil {
 			return err
 		}
-		releases, err := snapshot(ctx, filepath.Join(staging, Database))
+		releases, err := snapshot(ctx, to)
 		if err != nil {
 			return fmt.Errorf("snapshot of the database: %w", err)
 		}
-		if gone = link(ctx, dir, staging, releases); !errors.Is(gone, fs.ErrNotExist) {
+		gone = keep(ctx, dir, staging, releases, kept)
+		if gone == nil {
+			return drop(staging, kept, releases)
+		}
+		if !errors.Is(gone, fs.ErrNotExist) {
 			return gone
 		}
 	}
 	return fmt.Errorf("releases go faster than they can be kept: %w", gone)
 }
 
-func clear(dir string) error {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+// keep links the releases that are not kept yet. The error says which of them has gone, and the others are kept all the same.
+func keep(ctx context.Context, dir, staging string, releases []string, kept map[string]bool) (gone error) {
+	for _, release := range releases {
+		if kept[release] {
+			continue
+		}
+		switch err := link(ctx, dir, staging, release); {
+		case errors.Is(err, fs.ErrNotExist):
+			gone = fmt.Errorf("keep %s: %w", release, err)
+			if err := os.RemoveAll(filepath.Join(staging, release)); err != nil {
+				return err
+			}
+		case err != nil:
+			return fmt.Errorf("keep %s: %w", release, err)
+		default:
+			kept[release] = true
+		}
+	}
+	return gone
+}
+
+// drop removes what is kept of releases that the last snapshot does not name.
+func drop(staging string, kept map[string]bool, named []string) (err error) {
+	for _, release := range named {
+		delete(kept, release)
+	}
+	for release := range kept {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(staging, release)))
 	}
 	return err
 }
 
-// link makes the releases' directories anew below staging, with the same files in them: a release never changes.
-func link(ctx context.Context, dir, staging string, releases []string) error {
-	for _, release := range releases {
-		err := filepath.WalkDir(filepath.Join(dir, release), func(path string, d fs.DirEntry, err error) error {
-			if err = errors.Join(err, ctx.Err()); err != nil {
-				return err
-			}
-			to := filepath.Join(staging, strings.TrimPrefix(path, dir))
-			if !d.IsDir() {
-				return os.Link(path, to)
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			return errors.Join(os.MkdirAll(to, 0o700), os.Chmod(to, info.Mode().Perm()))
-		})
-		if err != nil {
-			return fmt.Errorf("keep %s: %w", release, err)
+// link makes the release's directory anew below staging, with the same files in it: a release never changes.
+func link(ctx context.Context, dir, staging, release string) error {
+	return filepath.WalkDir(filepath.Join(dir, release), func(path string, d fs.DirEntry, err error) error {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
 		}
-	}
-	return nil
+		to := filepath.Join(staging, strings.TrimPrefix(path, dir))
+		if !d.IsDir() {
+			return os.Link(path, to)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.MkdirAll(to, 0o700), os.Chmod(to, info.Mode().Perm()))
+	})
 }
 
 // add writes what is below root/name under its name relative to root. A file that goes meanwhile is left out.
