@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,32 +21,47 @@ import (
 // TestAZipThatHasArrivedOutlastsAKill sends a form that is answered before its zip is unpacked, and kills berth at the answer.
 func TestAZipThatHasArrivedOutlastsAKill(t *testing.T) {
 	skipShort(t)
-	p := startBerth(t, "--runtime", "embedded", "--acme-ca", "internal", "--certificates", "wildcard", "--max-files", "1000000")
+	p := startBerth(t, "--runtime", "embedded", "--acme-ca", "internal", "--certificates", "wildcard")
 	client := p.loggedIn()
-	files := 10_000
-	for answer := ""; !strings.Contains(answer, "has arrived"); files *= 2 {
-		if files > 500_000 {
-			t.Fatalf("%d files are unpacked before the answer, which is %s", files/2, answer)
+	const files = 10_000
+	p.api(client, "POST", "/sites", map[string]string{"name": "many"}, http.StatusCreated, nil)
+	zip, answer := manyFiles(t, files), make(chan string, 1)
+	go func() { answer <- p.sendForm(client, "many", zip) }()
+	eventually(t, time.Minute, "the zip is being unpacked", func() error {
+		found, err := filepath.Glob(filepath.Join(p.dir, "uploads", "*.content"))
+		if len(found) == 0 {
+			return fmt.Errorf("nothing yet, %w", err)
 		}
-		p.api(client, "POST", "/sites", map[string]string{"name": fmt.Sprint("files", files)}, http.StatusCreated, nil)
-		answer = p.sendForm(client, fmt.Sprint("files", files), manyFiles(t, files))
+		return nil
+	})
+	// Time goes on, and berth does not.
+	p.signal(syscall.SIGSTOP)
+	<-time.After(3 * time.Second)
+	p.signal(syscall.SIGCONT)
+	if page := <-answer; !strings.Contains(page, "has arrived") {
+		t.Fatalf("the zip was unpacked before the answer, which is %s", page)
 	}
 	p.kill()
-	files /= 2
-	name := fmt.Sprint("files", files)
 	var site listedSite
 	p.start()
 	p.awaitReady()
 	eventually(t, 2*time.Minute, "the release serves", func() error {
-		p.api(client, "GET", "/sites/"+name, nil, http.StatusOK, &site)
+		p.api(client, "GET", "/sites/many", nil, http.StatusOK, &site)
 		if site.ActiveRelease == nil || site.ActiveRelease.ID != 1 {
 			return fmt.Errorf("%+v", site)
 		}
 		return nil
 	})
-	wantPage(t, client, p.url(name, fmt.Sprintf("/%d.txt", files-1)), http.StatusOK, "the last")
+	wantPage(t, client, p.url("many", fmt.Sprintf("/%d.txt", files-1)), http.StatusOK, "the last")
 	if left, err := os.ReadDir(filepath.Join(p.dir, "uploads")); err != nil || len(left) > 0 {
 		t.Errorf("left in uploads: %v, %v", left, err)
+	}
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -65,26 +82,25 @@ func (p *process) loggedIn() *http.Client {
 	return client
 }
 
-// sendForm uploads a zip by the form of a site's page, and returns the page that the answer leads to.
+// sendForm uploads a zip by the form of a site's page, and returns the page that the answer leads to, or what went wrong.
 func (p *process) sendForm(client *http.Client, site string, zip []byte) string {
-	p.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	part, err := form.CreateFormFile("file", "site.zip")
 	if err == nil {
 		_, err = part.Write(zip)
 	}
-	if err != nil || form.Close() != nil {
-		p.t.Fatal(err)
+	if err := errors.Join(err, form.Close()); err != nil {
+		return err.Error()
 	}
 	resp, err := client.Post(p.url("", "/sites/"+site+"/releases"), form.FormDataContentType(), &body)
 	if err != nil {
-		p.t.Fatal(err)
+		return err.Error()
 	}
 	resp.Body.Close()
 	status, page, err := get(client, p.url("", resp.Header.Get("Location")))
 	if err != nil || status != http.StatusOK {
-		p.t.Fatalf("upload: status %d, then %d, %v", resp.StatusCode, status, err)
+		return fmt.Sprintf("status %d, then %d, %v", resp.StatusCode, status, err)
 	}
 	return page
 }
