@@ -32,6 +32,7 @@ type devCommand struct {
 
 	NetworkPool netip.Prefix `default:"10.1.0.0/16" placeholder:"SUBNET" help:"Private subnet for the addresses of instances (${default})."`
 	Reset       bool         `env:"-" help:"Begin anew: first delete what an earlier try-out has left, its containers too."`
+	Remove      bool         `env:"-" help:"Delete what an earlier try-out has left, its containers too, and end."`
 }
 
 const (
@@ -85,10 +86,13 @@ func (d devCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	log := cfg.logger(c.err)
-	if d.Reset {
+	if d.Reset || d.Remove {
 		if err := reset(ctx, cfg, log); err != nil {
-			return fmt.Errorf("--reset: %w", err)
+			return err
 		}
+	}
+	if d.Remove {
+		return nil
 	}
 	return explainPort(serve(ctx, cfg, log, func(p *program) error {
 		password, err := p.devAccount(ctx)
@@ -129,7 +133,7 @@ func reset(ctx context.Context, cfg *config, log *slog.Logger) error {
 	}
 	defer unlock()
 	if err := emptyEngine(ctx, cfg, log); err != nil {
-		return fmt.Errorf("the try-out's containers cannot be removed, so %s is kept (start the engine and try again, or delete it by hand): %w", cfg.DataDir, err)
+		return fmt.Errorf("the try-out's containers cannot be removed, so %s is kept (where the engine is away, start it and try again; else delete it by hand): %w", cfg.DataDir, err)
 	}
 	return os.RemoveAll(cfg.DataDir)
 }
@@ -258,7 +262,8 @@ func (p *program) banner(password string) string {
 	line("  HTTPS        the certificates are of a CA that this try-out made, so a browser warns once;")
 	line("               %s/root.crt is its root, if you would rather import it", p.panelURL())
 	line("")
-	line("  Ctrl-C stops it; %s begins anew", resetLine(p.cfg.DataDir))
+	line("  Ctrl-C stops it; %s begins anew,", resetLine(p.cfg.DataDir))
+	line("  and with --remove in place of --reset it is deleted, its containers too")
 	line("")
 	return b.String()
 }

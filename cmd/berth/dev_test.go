@@ -179,6 +179,17 @@ func TestResetKeepsWhatItCannotRemove(t *testing.T) {
 	}
 }
 
+func TestRemoveLeavesNothingAndEnds(t *testing.T) {
+	p := tryOut(t, asItIs)
+	p.devPassword(t)
+	if err := run(t.Context(), []string{"dev", "--remove", "--data-dir", p.cfg.DataDir}, console{out: io.Discard, err: io.Discard}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(p.cfg.DataDir); !os.IsNotExist(err) {
+		t.Errorf("after the removal: %v", err)
+	}
+}
+
 // trial is a running berth dev.
 type trial struct {
 	t      *testing.T
