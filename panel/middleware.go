@@ -83,14 +83,14 @@ func (p *Panel) browser(next echo.HandlerFunc) echo.HandlerFunc {
 		if foreign(c.Request()) && !followedLink(c.Request()) {
 			return errForeign
 		}
+		if err := readForm(c); err != nil {
+			return err
+		}
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c.SetRequest(r)
 			c.SetResponse(echo.NewResponse(w, c.Echo()))
 			c.Set(keySession, true)
-			err := readForm(c)
-			if err == nil {
-				err = p.meet(c)
-			}
+			err := p.meet(c)
 			if err == nil {
 				err = p.recoverPanic(next)(c)
 			}

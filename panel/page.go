@@ -126,8 +126,8 @@ func form(c echo.Context) (func(string) string, error) {
 	return r.PostForm.Get, nil
 }
 
-// readForm reads a form before anybody asks whose session it comes with: who sends one slowly must not act by rights that the
-// account has lost meanwhile.
+// readForm reads a form before its session is: who sends one slowly must not act by a session that was ended meanwhile, or bring it
+// back by saving it.
 func readForm(c echo.Context) error {
 	kind, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
 	if kind != echo.MIMEApplicationForm {

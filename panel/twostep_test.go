@@ -254,6 +254,20 @@ func TestAFormThatOutlastsItsSession(t *testing.T) {
 	}
 }
 
+func TestAFormThatOutlastsItsLogout(t *testing.T) {
+	w := newWorld(t)
+	ann := w.login("ann")
+	elsewhere := w.browser()
+	elsewhere.header.Set("Cookie", ann.session().String())
+	ann.slowly("/account/tokens", "label=mine", func() { elsewhere.send(http.MethodPost, "/logout", formType, nil) })
+	if tokens, err := w.Tokens(t.Context(), w.actor("ann")); err != nil || len(tokens) > 0 {
+		t.Errorf("it makes the tokens %v, %v", tokens, err)
+	}
+	if elsewhere.open("/account").path == "/account" {
+		t.Error("it brings the session back")
+	}
+}
+
 // TestAPasswordThatIsChangedMeanwhile is about the time that the check of the password takes.
 func TestAPasswordThatIsChangedMeanwhile(t *testing.T) {
 	w := newWorld(t)
