@@ -3,8 +3,10 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pressly/goose/v3"
@@ -110,5 +112,18 @@ func TestKeptArrivals(t *testing.T) {
 	write(t, s, func(tx sites.Tx) error { return tx.DeleteSite(t.Context(), id) })
 	if all, err := s.Arrivals(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("of a deleted site is kept %+v, %v", all, err)
+	}
+}
+
+// TestMigrationsAreNumberedWithoutGaps: what fills a gap later is refused by every database that is beyond it.
+func TestMigrationsAreNumberedWithoutGaps(t *testing.T) {
+	files, err := os.ReadDir("migrations")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for i, file := range files {
+		if want := fmt.Sprintf("%05d_", i+1); !strings.HasPrefix(file.Name(), want) {
+			t.Errorf("%s, want %s…", file.Name(), want)
+		}
 	}
 }
