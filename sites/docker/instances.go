@@ -40,6 +40,7 @@ func (r *Runtime) Instances(ctx context.Context) ([]sites.Instance, error) {
 	call, cancel := context.WithTimeout(ctx, r.wait.list)
 	defer cancel()
 	instances := make([]sites.Instance, 0, len(all))
+	doubted := r.doubts.take()
 	var dead []orphan
 	for _, c := range all {
 		instance, err := r.instance(c)
@@ -47,7 +48,7 @@ func (r *Runtime) Instances(ctx context.Context) ([]sites.Instance, error) {
 			dead = append(dead, orphan{c, err})
 			continue
 		}
-		switch fate := r.fate(call, c); {
+		switch fate := r.fate(call, c, doubted[containerName(c)]); {
 		case fate == gone:
 			dead = append(dead, orphan{c, nil})
 		case fate == lives && (hold || harmless(c)):
@@ -69,13 +70,19 @@ const (
 	gone
 )
 
-// fate asks again about what does not run: it may have been a start that has ended since the listing.
-func (r *Runtime) fate(ctx context.Context, c container.Summary) fate {
-	if c.State == container.StateRunning || c.State == container.StatePaused {
+// fate asks again about what does not run, which may have been a start that has ended since the listing, and about what is
+// listed as running though its end was told.
+func (r *Runtime) fate(ctx context.Context, c container.Summary, doubted bool) fate {
+	running := c.State == container.StateRunning || c.State == container.StatePaused
+	if running && !doubted {
 		return lives
 	}
 	found, err := r.engine().ContainerInspect(ctx, c.ID)
 	if err != nil || found.ContainerJSONBase == nil || found.State == nil {
+		if running {
+			r.doubts.raise(containerName(c))
+			return lives
+		}
 		return ended // the next listing knows more
 	}
 	switch found.State.Status {

@@ -43,6 +43,7 @@ type Runtime struct {
 	addresses *addresses
 	deeds     *deeds
 	orphans   *orphans
+	doubts    doubts
 	wait      patience
 	probe     *http.Client
 }

@@ -97,5 +97,12 @@ func (r *Runtime) matters(event events.Message) bool {
 	default:
 		return false
 	}
-	return !r.deeds.explain(event.Actor.Attributes["name"], event.Action == events.ActionStart, event.Action == events.ActionDestroy)
+	name := event.Actor.Attributes["name"]
+	if r.deeds.explain(name, event.Action == events.ActionStart, event.Action == events.ActionDestroy) {
+		return false
+	}
+	if event.Action == events.ActionDie {
+		r.doubts.raise(name)
+	}
+	return true
 }

@@ -67,6 +67,34 @@ func TestWatchTellsWhatOthersDo(t *testing.T) {
 	}
 }
 
+// TestWhatWasKilledIsNoInstanceOnceThatIsTold asks at once: until the engine has cleaned up, its list has the container as running, and
+// nothing tells when that changes.
+func TestWhatWasKilledIsNoInstanceOnceThatIsTold(t *testing.T) {
+	r := newRig(t)
+	killed, other := r.start(spec(t, 1, 1, "index.html", "x")), r.start(spec(t, 2, 1, "index.html", "x"))
+	var found []sites.Instance
+	var err error
+	told := make(chan struct{}, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		r.Watch(ctx, func() {
+			found, err = r.Instances(ctx)
+			told <- struct{}{}
+		})
+	})
+	defer watching.Wait()
+	defer cancel()
+	receive(t, told, "the beginning")
+	if err := r.cli.ContainerKill(t.Context(), killed.ID, "KILL"); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, told, "the kill")
+	if err != nil || len(found) != 1 || found[0].ID != other.ID {
+		t.Errorf("%+v, %v; want the other one alone", found, err)
+	}
+}
+
 // gate is a socket before the engine's that can be shut and opened.
 type gate struct {
 	t        *testing.T
