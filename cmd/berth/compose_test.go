@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTheComposeFile does with deploy/Dockerfile and deploy/compose.yaml what the manual says.
@@ -130,10 +131,13 @@ func (p *composed) inspect(container, format string) string {
 // wantInstance asks the site's only instance itself, past the edge and its cache, and returns its id.
 func (p *composed) wantInstance() string {
 	p.t.Helper()
-	ids := containers(p.t, p.engineLabel())
-	if len(ids) != 1 {
-		p.t.Fatalf("the engine runs %v; want one instance", ids)
-	}
+	var ids []string
+	eventually(p.t, time.Minute, "the site's instance is the only one", func() error { // at a start another container cuts the bridges off
+		if ids = containers(p.t, p.engineLabel()); len(ids) != 1 {
+			return fmt.Errorf("the engine runs %v", ids)
+		}
+		return nil
+	})
 	addr := p.inspect(ids[0], "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
 	wantPage(p.t, http.DefaultClient, "http://"+addr+":8080/", http.StatusOK, "by a container")
 	return ids[0]

@@ -50,9 +50,11 @@ func (b *browser) addsARecord(p *process) {
 func (b *browser) importsAZoneFile(p *process) {
 	b.t.Helper()
 	page, records := p.url("", "/zones/"+testZone+"/import"), p.url("", "/zones/"+testZone+"/records")
-	b.step("see what would change", page, page, "#plan .plan-added li",
+	preview := []chromedp.Action{
 		chromedp.SetValue("#text", "imported 300 TXT \"from a file\"\nbroken 300 A nowhere\n", chromedp.ByQuery),
-		click(`form[action$="/import"] button[type=submit]`))
+		click(`form[action$="/import"] button[type=submit]`),
+	}
+	b.step("see what would change", page, page, "#plan .plan-added li", preview...)
 	if plan := b.text("#plan"); !strings.Contains(plan, "1 record would be added") || !strings.Contains(plan, "Line 2") {
 		b.t.Errorf("the preview reads %q", plan)
 	}
@@ -60,9 +62,9 @@ func (b *browser) importsAZoneFile(p *process) {
 	if found, err := p.resolver().LookupTXT(context.Background(), name); err == nil {
 		b.t.Errorf("the preview has changed the zone: %v", found)
 	}
-	if err := chromedp.Run(b.ctx, click(`button[formaction$="/apply"]`), chromedp.WaitVisible(".records", chromedp.ByQuery)); err != nil {
-		b.t.Fatalf("apply: %v%s", err, b.page())
-	}
+	b.step("apply it", page, records, `.records a[aria-label="Change TXT of `+name+`"]`, append(preview,
+		chromedp.WaitVisible(`button[formaction$="/apply"]`, chromedp.ByQuery),
+		click(`button[formaction$="/apply"]`))...)
 	var at string
 	if err := chromedp.Run(b.ctx, chromedp.Location(&at)); err != nil || at != records {
 		b.t.Errorf("the import ends at %s, %v", at, err)
@@ -88,7 +90,8 @@ func (b *browser) checksTheDelegation(p *process) {
 func (b *browser) watchesQueries(p *process) {
 	b.t.Helper()
 	const name = "watched." + testZone
-	if err := chromedp.Run(b.ctx, chromedp.Navigate(p.url("", "/queries?name="+name)), chromedp.SendKeys("#watched", kb.Enter, chromedp.ByQuery)); err != nil {
+	b.open(p.url("", "/queries?name="+name))
+	if err := chromedp.Run(b.ctx, chromedp.SendKeys("#watched", kb.Enter, chromedp.ByQuery)); err != nil {
 		b.t.Fatalf("watch: %v%s", err, b.page())
 	}
 	eventually(b.t, 10*time.Second, "the log shows a query", func() error {
