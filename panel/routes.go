@@ -77,9 +77,9 @@ func (p *Panel) ownerRoutes(e *echo.Echo) {
 	e.POST("/account/tokens/:id/revoke", p.page(p.revokeToken))
 	get(e, templates.PathTwoStep, p.page(p.twoStepPage))
 	e.POST(templates.PathTwoStep, p.page(p.turnOnTwoStep))
-	e.POST(templates.PathTwoStepOff, p.page(p.turnOffTwoStep))
+	e.POST(templates.PathTwoStepOff, p.page(p.confirmed(true, p.turnOffTwoStep)))
 	get(e, templates.PathTwoStepOff, p.page(toParent))
-	e.POST(templates.PathTwoStepCodes, p.page(p.replaceRecoveryCodes))
+	e.POST(templates.PathTwoStepCodes, p.page(p.confirmed(false, p.replaceRecoveryCodes)))
 	get(e, templates.PathTwoStepCodes, p.page(toParent))
 
 	get(e, templates.PathHelp, p.page(p.helpPage))

@@ -167,18 +167,25 @@ func (p *Panel) showCodes(c echo.Context, who visitor, codes []string, notice st
 	return p.done(c, templates.PathTwoStep+"?"+queryShown+"="+url.QueryEscape(key), notice)
 }
 
+// confirmed lets forms of the page act that ask for the password alone; off tells the one that turns two-step login off from the other.
+func (p *Panel) confirmed(off bool, act pageHandler) pageHandler {
+	return func(c echo.Context, who visitor) error {
+		field, err := form(c)
+		if err != nil {
+			return err
+		}
+		wrong, err := p.checkCurrent(c, who, field("current"))
+		if err != nil {
+			return err
+		}
+		if len(wrong) > 0 {
+			return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong, FaultyOff: off})
+		}
+		return act(c, who)
+	}
+}
+
 func (p *Panel) replaceRecoveryCodes(c echo.Context, who visitor) error {
-	field, err := form(c)
-	if err != nil {
-		return err
-	}
-	wrong, err := p.checkCurrent(c, who, field("current"))
-	if err != nil {
-		return err
-	}
-	if len(wrong) > 0 {
-		return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong})
-	}
 	codes, hashes := auth.NewRecoveryCodes()
 	if err := p.service.ReplaceRecoveryCodes(c.Request().Context(), who.actor, who.account.PasswordHash, hashes); err != nil {
 		return err
@@ -187,17 +194,6 @@ func (p *Panel) replaceRecoveryCodes(c echo.Context, who visitor) error {
 }
 
 func (p *Panel) turnOffTwoStep(c echo.Context, who visitor) error {
-	field, err := form(c)
-	if err != nil {
-		return err
-	}
-	wrong, err := p.checkCurrent(c, who, field("current"))
-	if err != nil {
-		return err
-	}
-	if len(wrong) > 0 {
-		return p.renderTwoStep(c, who, http.StatusUnprocessableEntity, templates.TwoStepView{Faults: wrong, FaultyOff: true})
-	}
 	if err := p.service.GiveUpTwoStep(c.Request().Context(), who.actor, who.account.PasswordHash); err != nil {
 		return err
 	}
