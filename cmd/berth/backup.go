@@ -45,8 +45,8 @@ func (b backupCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "Backed up %s with %d releases to %s, %.1f MB.\nIt holds keys and password hashes: keep it where nobody else reads it.\n",
-		b.DataDir, kept, b.File, float64(size)/1e6)
+	_, err = fmt.Fprintf(c.out, "Backed up %s with %d releases to %s, %s.\nIt holds keys and password hashes: keep it where nobody else reads it.\n",
+		b.DataDir, kept, b.File, sites.Size(size))
 	return err
 }
 
