@@ -144,16 +144,9 @@ func (s *Service) mayHave(actor Actor, site Site, instances int) error {
 		return RefuseField(ErrInvalid, "instances", "A site has between 1 and %d instances.", MaxInstances)
 	}
 	if most := s.MostInstances(actor); instances > max(most, site.Instances) {
-		return RefuseField(ErrQuota, "instances", "You can give a site up to %s. Ask an admin for more.", plural(most, "instance"))
+		return RefuseField(ErrQuota, "instances", "You can give a site up to %s. Ask an admin for more.", Plural(most, "instance"))
 	}
 	return nil
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // maxHealthPath is how long a health path can be, in bytes.
@@ -206,7 +199,7 @@ func describeRunning(before, after Site, owner *string) (said []string) {
 		said = append(said, "owner "+strings.ToLower(*owner))
 	}
 	if after.Instances != before.Instances {
-		said = append(said, plural(after.Instances, "instance"))
+		said = append(said, Plural(after.Instances, "instance"))
 	}
 	if after.HealthPath != before.HealthPath {
 		said = append(said, "health path "+orDefault(after.HealthPath, "/"))

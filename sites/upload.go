@@ -72,7 +72,7 @@ func (s *Service) addRelease(ctx context.Context, a *Arrival, m Manifest, unpack
 		if err := insertNext(ctx, e, &r); err != nil {
 			return err
 		}
-		event.Detail = fmt.Sprintf("release %d, %s, %s", r.Number, plural(r.Files, "file"), Size(r.Bytes))
+		event.Detail = fmt.Sprintf("release %d, %s, %s", r.Number, Plural(r.Files, "file"), Size(r.Bytes))
 		site.Wanted = r.Number
 		e.touch(site.ID)
 		if err := e.UpdateSite(ctx, site); err != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"berth/sites"
 )
 
 // Level says how bad a finding is.
@@ -66,7 +68,7 @@ func (r Report) Summary() string {
 	for _, level := range []Level{Fault, Warning} {
 		if topics := r.topics(level); len(topics) > 0 {
 			slices.Sort(topics)
-			said = append(said, fmt.Sprintf("%s: %s.", plural(len(topics), string(level)), strings.Join(slices.Compact(topics), ", ")))
+			said = append(said, fmt.Sprintf("%s: %s.", sites.Plural(len(topics), string(level)), strings.Join(slices.Compact(topics), ", ")))
 		}
 	}
 	switch {
@@ -109,13 +111,6 @@ func (l *findings) quote(level Level, topic Topic, said, remedy string) {
 		sentence, remedy = sentence+".", rest
 	}
 	l.add(level, topic, sentence, remedy)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // moment writes a time as near as it is.

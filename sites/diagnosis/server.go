@@ -170,7 +170,7 @@ func (s Server) certificates(l *findings) {
 	case troubled > most:
 		l.add(Warning, TopicCertificates, fmt.Sprintf("%d more certificates have failed.", troubled-most), "Look at the list of certificates in the panel.")
 	case troubled == 0:
-		l.ok(TopicCertificates, "%s, none of which has failed.", plural(len(s.Certificates), "certificate"))
+		l.ok(TopicCertificates, "%s, none of which has failed.", sites.Plural(len(s.Certificates), "certificate"))
 	}
 	for _, w := range s.Waits {
 		wait(l, s.Now, w)
@@ -220,15 +220,15 @@ func (s Server) sites(l *findings) {
 			}
 		case n > 0:
 			if silent++; silent <= most {
-				l.add(Warning, TopicSites, fmt.Sprintf("Of the %s of %s, %d gets no requests, as it fails.", plural(len(site.Serving), "instance"), site.Name, n), "Run berth why "+site.Name+", or look at the site's page.")
+				l.add(Warning, TopicSites, fmt.Sprintf("Of the %s of %s, %d gets no requests, as it fails.", sites.Plural(len(site.Serving), "instance"), site.Name, n), "Run berth why "+site.Name+", or look at the site's page.")
 			}
 		}
 	}
 	if more := max(failed-most, 0) + max(silent-most, 0); more > 0 {
-		l.add(Fault, TopicSites, fmt.Sprintf("So it is with %s more.", plural(more, "site")), "Look at the list of all sites in the panel.")
+		l.add(Fault, TopicSites, fmt.Sprintf("So it is with %s more.", sites.Plural(more, "site")), "Look at the list of all sites in the panel.")
 	}
 	if failed+silent == 0 {
-		l.ok(TopicSites, "%s, none of which has failed.", plural(len(s.Sites), "site"))
+		l.ok(TopicSites, "%s, none of which has failed.", sites.Plural(len(s.Sites), "site"))
 	}
 }
 
@@ -237,7 +237,7 @@ func (s Server) queues(l *findings) {
 	var said []string
 	count := func(n int, noun, what string) {
 		if n > 0 {
-			said = append(said, plural(n, noun)+" "+what)
+			said = append(said, sites.Plural(n, noun)+" "+what)
 		}
 	}
 	var starting, unpacking, ordered int

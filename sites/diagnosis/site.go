@@ -86,7 +86,7 @@ func (s Site) retry() string {
 func (s Site) settings(l *findings) {
 	const meant = "If that is not meant, change it in the site's Settings."
 	if n := len(s.Status.Options.Allow); n > 0 {
-		l.add(Warning, TopicSite, fmt.Sprintf("Only visitors from %s are let in. All others are turned away.", plural(n, "network")), meant)
+		l.add(Warning, TopicSite, fmt.Sprintf("Only visitors from %s are let in. All others are turned away.", sites.Plural(n, "network")), meant)
 	}
 	if s.Status.Options.Login.Required() {
 		l.add(Warning, TopicSite, fmt.Sprintf("Visitors are asked for the user %s and a password.", s.Status.Options.Login.User), meant)
@@ -123,7 +123,7 @@ func (s Site) instances(l *findings) {
 	case running < s.Wanted:
 		l.add(Warning, TopicInstances, fmt.Sprintf("%d of %d instances run. %s", running, s.Wanted, s.Status.Reason), s.retry())
 	case silent == 0:
-		l.ok(TopicInstances, "%s.", upperFirst(plural(running, "instance")+" answer"+third(running)))
+		l.ok(TopicInstances, "%s.", upperFirst(sites.Plural(running, "instance")+" answer"+third(running)))
 	}
 }
 
@@ -204,7 +204,7 @@ func (s Site) active(l *findings, r sites.Release) {
 		if first.Line > 0 {
 			place += fmt.Sprintf(", line %d", first.Line)
 		}
-		l.add(Warning, TopicContent, fmt.Sprintf("%s of release %d have no effect, the first of them in %s: %s", upperFirst(plural(n, "line")), r.Number, place, first.Sentence),
+		l.add(Warning, TopicContent, fmt.Sprintf("%s of release %d have no effect, the first of them in %s: %s", upperFirst(sites.Plural(n, "line")), r.Number, place, first.Sentence),
 			"Correct them and upload again; the site's page lists them all.")
 	}
 }
